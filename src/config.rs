@@ -1,0 +1,183 @@
+//! Settings: flags over environment over defaults, and a clear word about those that cannot be.
+
+use crate::access::{RootSettings, SecretAccessKey};
+use crate::server::telemetry::LogFormat;
+use crate::server::{Origins, Settings};
+use crate::store::Location;
+use clap::Args;
+use std::net::SocketAddr;
+use tracing::Level;
+
+const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
+const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
+const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
+const PREFIX: &str = "CAMPANILE_";
+const KNOWN: [&str; 8] = [
+    "CAMPANILE_CORS_ORIGIN",
+    "CAMPANILE_LISTEN",
+    "CAMPANILE_LOG_FORMAT",
+    "CAMPANILE_LOG_LEVEL",
+    ROOT_ACCESS_KEY_ID,
+    ROOT_AWS_ACCOUNT_ID,
+    ROOT_SECRET_ACCESS_KEY,
+    "CAMPANILE_STORE",
+];
+
+/// The settings of `campanile serve`.
+#[derive(Args, Clone, Debug)]
+#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
+#[command(after_help = "\
+The root credential comes from the environment, so that no secret stands in a process list:
+  CAMPANILE_ROOT_ACCESS_KEY_ID      its access key id, letters, digits and _
+  CAMPANILE_ROOT_SECRET_ACCESS_KEY  its secret access key; goes with the id
+  CAMPANILE_ROOT_AWS_ACCOUNT_ID     the 12 digits of its AWS account
+What is not set is made on the first start, stored, and printed that once.")]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "CAMPANILE_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(default_value = "127.0.0.1:8018")]
+    listen: SocketAddr,
+
+    /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
+    #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE")]
+    #[arg(default_value = "embedded:./campanile-data")]
+    store: Location,
+
+    /// Origin whose web pages may call the server, such as https://admin.example.com, or *;
+    /// repeat the flag, or separate by commas, for several
+    #[arg(long, env = "CAMPANILE_CORS_ORIGIN", value_name = "ORIGIN", value_delimiter = ',')]
+    #[arg(value_parser = parse_origin)]
+    cors_origin: Vec<String>,
+
+    /// How log lines are written to standard error
+    #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+
+    /// The least level that is logged: error, warn, info, debug or trace
+    #[arg(long, env = "CAMPANILE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+}
+
+impl ServeArgs {
+    /// Returns how to log.
+    pub fn log(&self) -> (LogFormat, Level) {
+        (self.log_format, self.log_level)
+    }
+
+    /// Checks what the environment holds besides, and makes the server's settings of it all.
+    pub fn settings(self) -> Result<Settings, String> {
+        refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        Ok(Settings {
+            listen: self.listen,
+            store: self.store,
+            root: root_settings(variable)?,
+            cors_origins: Origins::new(self.cors_origin),
+        })
+    }
+}
+
+/// Returns an environment variable that is set to something.
+pub fn variable(name: &str) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "settings are read here")]
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn refuse_unknown(names: impl Iterator<Item = String>) -> Result<(), String> {
+    let mut names = names.filter(|name| name.starts_with(PREFIX));
+    match names.find(|name| !KNOWN.contains(&name.as_str())) {
+        None => Ok(()),
+        Some(name) => Err(format!(
+            "the environment variable {name} is no setting of Campanile. Unset it, or use one \
+             of: {}",
+            KNOWN.join(", ")
+        )),
+    }
+}
+
+fn root_settings(variable: impl Fn(&str) -> Option<String>) -> Result<RootSettings, String> {
+    let access_key = match (variable(ROOT_ACCESS_KEY_ID), variable(ROOT_SECRET_ACCESS_KEY)) {
+        (None, None) => None,
+        (Some(id), Some(secret)) => Some((access_key_id(id)?, secret_access_key(secret)?)),
+        (Some(_), None) => return Err(needs(ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY)),
+        (None, Some(_)) => return Err(needs(ROOT_SECRET_ACCESS_KEY, ROOT_ACCESS_KEY_ID)),
+    };
+    let aws_account_id = variable(ROOT_AWS_ACCOUNT_ID).map(aws_account_id).transpose()?;
+    Ok(RootSettings { access_key, aws_account_id })
+}
+
+fn needs(set: &str, missing: &str) -> String {
+    format!("{set} is set and {missing} is not. Set both, or neither")
+}
+
+fn access_key_id(id: String) -> Result<String, String> {
+    if id.len() <= 128 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+        return Ok(id);
+    }
+    Err(format!(
+        "{ROOT_ACCESS_KEY_ID} is '{id}'. It may have 1 to 128 letters, digits and _, as an access \
+         key id of AWS"
+    ))
+}
+
+fn secret_access_key(secret: String) -> Result<SecretAccessKey, String> {
+    if secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(SecretAccessKey::new(secret));
+    }
+    Err(format!(
+        "{ROOT_SECRET_ACCESS_KEY} holds a space or a character that is not ASCII; it may hold \
+         neither"
+    ))
+}
+
+fn aws_account_id(id: String) -> Result<String, String> {
+    if id.len() == 12 && id.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(id);
+    }
+    Err(format!("{ROOT_AWS_ACCOUNT_ID} is '{id}'. An AWS account id has 12 digits"))
+}
+
+fn parse_origin(text: &str) -> Result<String, String> {
+    let host = text.split_once("://").map(|(_, host)| host);
+    if text == "*" || host.is_some_and(|host| !host.is_empty() && !host.contains('/')) {
+        return Ok(text.to_owned());
+    }
+    Err("an origin is scheme://host or scheme://host:port without a path, or *".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn root(variables: &[(&str, &str)]) -> Result<RootSettings, String> {
+        root_settings(|name| {
+            variables.iter().find(|(other, _)| *other == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn half_a_root_credential_is_refused() {
+        let error = root(&[(ROOT_ACCESS_KEY_ID, "AKIA")]).unwrap_err();
+        assert!(error.contains(ROOT_SECRET_ACCESS_KEY), "{error}");
+        let error = root(&[(ROOT_SECRET_ACCESS_KEY, "s3cret")]).unwrap_err();
+        assert!(error.contains(ROOT_ACCESS_KEY_ID) && !error.contains("s3cret"), "{error}");
+    }
+
+    #[test]
+    fn impossible_values_are_named() {
+        let error = root(&[(ROOT_AWS_ACCOUNT_ID, "12345")]).unwrap_err();
+        assert!(error.contains("'12345'") && error.contains("12 digits"), "{error}");
+        let error =
+            root(&[(ROOT_ACCESS_KEY_ID, "a/b"), (ROOT_SECRET_ACCESS_KEY, "x")]).unwrap_err();
+        assert!(error.contains("'a/b'"), "{error}");
+        let error =
+            root(&[(ROOT_ACCESS_KEY_ID, "a"), (ROOT_SECRET_ACCESS_KEY, "se cret")]).unwrap_err();
+        assert!(!error.contains("se cret"), "{error}");
+    }
+
+    #[test]
+    fn an_unknown_variable_is_named() {
+        let error = refuse_unknown(["CAMPANILE_LISTNE".to_owned()].into_iter()).unwrap_err();
+        assert!(error.contains("CAMPANILE_LISTNE"), "{error}");
+        assert!(refuse_unknown(KNOWN.iter().map(|name| (*name).to_owned())).is_ok());
+    }
+}

@@ -1,0 +1,5 @@
+//! The `campanile` program.
+
+fn main() -> std::process::ExitCode {
+    campanile::cli::run()
+}

@@ -1,0 +1,165 @@
+//! The errors a client can see, and how each one looks on the wire.
+//!
+//! What a client sees of an error is decided in this file and nowhere else: the exception's name,
+//! its status, its `Code` and its body. The cause of an error is for the log and never leaves.
+
+use http::StatusCode;
+use serde::Serialize;
+use std::fmt;
+
+/// An error as a client will see it, with the cause that only the log will.
+#[derive(Debug)]
+pub struct Error {
+    exception: Exception,
+    message: String,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What an operation, and everything between it and the socket, answers.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// Makes an error whose message the client will read.
+    pub fn new(exception: Exception, message: impl Into<String>) -> Self {
+        Self { exception, message: message.into(), source: None }
+    }
+
+    /// Keeps the cause for the log.
+    #[must_use]
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Makes a `BadRequestException`.
+    pub fn bad_request(message: impl Into<String>) -> Self {
+        Self::new(Exception::BadRequestException, message)
+    }
+
+    /// Makes a `ForbiddenException`.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Exception::ForbiddenException, message)
+    }
+
+    /// Makes a `NotFoundException`.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(Exception::NotFoundException, message)
+    }
+
+    /// Makes a `ServiceFailureException` out of a fault of ours; the cause stays in the log.
+    pub fn failure(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::new(
+            Exception::ServiceFailureException,
+            "The service encountered an unexpected error. The server's log has the details under \
+             this RequestId.",
+        )
+        .caused_by(source)
+    }
+
+    /// Returns which exception this is.
+    pub fn exception(&self) -> Exception {
+        self.exception
+    }
+
+    /// Returns the text that the client reads.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// Returns the JSON body that the client reads.
+    ///
+    /// Recorded from the real service: aws/amazon-chime-sdk-js#1569.
+    pub fn body(&self, request_id: &str) -> Vec<u8> {
+        let body = ErrorBody {
+            code: self.exception.code(),
+            message: &self.message,
+            request_id,
+            resource: None,
+        };
+        serde_json::to_vec(&body).expect("strings always serialise")
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.exception.name(), self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct ErrorBody<'a> {
+    code: &'a str,
+    message: &'a str,
+    request_id: &'a str,
+    resource: Option<()>,
+}
+
+macro_rules! exceptions {
+    ($($exception:ident $status:literal $code:literal)*) => {
+        /// The name of an error, as the SDKs know it.
+        #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+        #[expect(missing_docs, reason = "AWS documents each of its exceptions")]
+        pub enum Exception { $($exception),* }
+
+        impl Exception {
+            /// Every exception that this server can answer.
+            pub const ALL: &[Self] = &[$(Self::$exception),*];
+
+            /// Returns the name that goes into `x-amzn-ErrorType`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$exception => stringify!($exception)),* }
+            }
+
+            /// Returns the HTTP status that belongs to the exception.
+            pub fn status(self) -> StatusCode {
+                let status = match self { $(Self::$exception => $status),* };
+                StatusCode::from_u16(status).expect("the table holds valid statuses")
+            }
+
+            /// Returns the `Code` of the body.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$exception => $code),* }
+            }
+        }
+    };
+}
+
+// The first block is the service model's; its codes are the model's `ErrorCode` enum. The second is
+// what every AWS service may answer before an operation runs ("Common Errors" of the API
+// reference): the model gives those no code, so that they carry their name, which is what
+// clients that prefer the body to the header then report.
+exceptions! {
+    AccessDeniedException             403 "AccessDenied"
+    BadRequestException               400 "BadRequest"
+    ConflictException                 409 "Conflict"
+    ForbiddenException                403 "Forbidden"
+    NotFoundException                 404 "NotFound"
+    ResourceLimitExceededException    400 "ResourceLimitExceeded"
+    ServiceFailureException           500 "ServiceFailure"
+    ServiceUnavailableException       503 "ServiceUnavailable"
+    ThrottledClientException          429 "Throttled"
+    UnauthorizedClientException       401 "Unauthorized"
+    UnprocessableEntityException      422 "Unprocessable"
+
+    ExpiredTokenException             403 "ExpiredTokenException"
+    IncompleteSignatureException      403 "IncompleteSignatureException"
+    InvalidSignatureException         403 "InvalidSignatureException"
+    MalformedHttpRequestException     400 "MalformedHttpRequestException"
+    MissingAuthenticationTokenException 403 "MissingAuthenticationTokenException"
+    RequestEntityTooLargeException    413 "RequestEntityTooLargeException"
+    RequestHeaderFieldsTooLargeException 431 "RequestHeaderFieldsTooLargeException"
+    RequestTimeoutException           408 "RequestTimeoutException"
+    RequestUriTooLongException        414 "RequestUriTooLongException"
+    UnknownOperationException         404 "UnknownOperationException"
+    UnrecognizedClientException       403 "UnrecognizedClientException"
+}

@@ -1,0 +1,289 @@
+//! How the API looks on the wire: AWS restJson1 and Signature Version 4. No I/O happens here.
+
+pub mod decode;
+pub mod error;
+pub mod route;
+pub mod shapes;
+pub mod sigv4;
+mod sts;
+
+use crate::access::{Credential, Deployment};
+use crate::clock::Clock;
+use crate::operations::{Admission, Call, Context, Form, Operation, TokenKey, table};
+use crate::store::{self, Access, Store, Tx};
+use bytes::Bytes;
+use decode::Members;
+use error::{Error, Exception, Result};
+use http::header::{CONTENT_TYPE, HeaderName};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use route::{Routed, Router};
+use sigv4::{Signature, SignedRequest, SigningKey};
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The header with the id under which the server's log knows an answer.
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The name that clients of this API sign for.
+pub const SIGNING_NAME: &str = "chime";
+
+/// A request as it arrived.
+#[derive(Debug)]
+pub struct Request {
+    /// The method.
+    pub method: Method,
+    /// The path and the query, exactly as they stand on the request line.
+    pub target: String,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Bytes,
+}
+
+/// The API over a store.
+#[derive(Debug)]
+pub struct Api {
+    store: Store,
+    deployment: Deployment,
+    token_key: TokenKey,
+    clock: Clock,
+    router: Router,
+    signing_keys: SigningKeys,
+}
+
+impl Api {
+    /// Puts the API over a store.
+    pub fn new(store: Store, deployment: Deployment, clock: Clock) -> Self {
+        Self {
+            token_key: TokenKey::new(&deployment.token_secret),
+            store,
+            deployment,
+            clock,
+            router: Router::new(table()),
+            signing_keys: SigningKeys::default(),
+        }
+    }
+
+    /// Answers a request: verifies, routes, authorises, decodes, runs, encodes.
+    pub async fn respond(self: &Arc<Self>, request: &Request) -> Response<Bytes> {
+        let request_id = new_request_id();
+        if sts::is_for(request) {
+            return sts::respond(self, request, &request_id);
+        }
+        match self.answer(request).await {
+            Ok(done) => success(&done, &request_id),
+            Err(error) => {
+                log(request, &error, &request_id);
+                failure(&error, &request_id)
+            }
+        }
+    }
+
+    /// Tells whether the store answers.
+    pub fn check(&self) -> Result<()> {
+        self.store.read(|_| Ok(()))
+    }
+
+    async fn answer(self: &Arc<Self>, request: &Request) -> Result<Done> {
+        let admitted = guarded(|| self.store.read(|tx| self.admit_or_run(request, tx)))?;
+        let (operation, call, admission) = match admitted {
+            Admitted::Done(done) => return Ok(done),
+            Admitted::Write(operation, call, admission) => (operation, call, admission),
+        };
+        let api = Arc::clone(self);
+        let body = self
+            .store
+            .write(move |tx| call(&mut Context::new(tx, &admission, &api.token_key)))
+            .await?;
+        Ok(Done { status: operation.status, body })
+    }
+
+    /// Settles whether a request is to be served, and serves it at once if it only reads.
+    fn admit_or_run<'a>(&'a self, request: &Request, tx: Tx<'_>) -> Result<Admitted<'a>> {
+        let signed = request.signed();
+        let credential = self.authenticate(&signed, &tx, SIGNING_NAME)?;
+        let Routed { operation, form, members } =
+            self.router.route(&request.method, &request.target)?;
+        authorise(&credential, operation)?;
+        let body = if request.method == Method::GET { &[] } else { request.body.as_ref() };
+        let call = operation.prepare(&Members::new(members, body)?)?;
+        let admission = self.admission(credential, form);
+        if operation.access == Access::Write {
+            return Ok(Admitted::Write(operation, call, admission));
+        }
+        let body = call(&mut Context::new(tx, &admission, &self.token_key))?;
+        Ok(Admitted::Done(Done { status: operation.status, body }))
+    }
+
+    fn admission(&self, credential: Credential, form: Form) -> Admission {
+        let seed = rand::random();
+        Admission { caller: credential.caller, now: self.clock.now(), form, seed }
+    }
+
+    /// Returns whose request this is, once its signature has been verified.
+    fn authenticate(
+        &self,
+        request: &SignedRequest<'_>,
+        tx: &Tx<'_>,
+        service: &str,
+    ) -> Result<Credential> {
+        let unrecognized = || {
+            Error::new(
+                Exception::UnrecognizedClientException,
+                "The security token included in the request is invalid.",
+            )
+        };
+        let signature = Signature::parse(request)?;
+        if signature.session_token().is_some() {
+            // None are issued, so that none can be ours.
+            return Err(unrecognized());
+        }
+        let credential = Credential::find(tx, &self.deployment, signature.access_key_id())?
+            .ok_or_else(unrecognized)?;
+        let now = self.clock.now().into();
+        // Before a key is derived, so that only keys of these days and this service are kept.
+        signature.verify_scope(service, now)?;
+        let key = self.signing_keys.get(&signature, &credential);
+        signature.verify(request, service, now, &key)?;
+        Ok(credential)
+    }
+}
+
+enum Admitted<'a> {
+    Done(Done),
+    Write(&'a Operation, Call, Admission),
+}
+
+struct Done {
+    status: u16,
+    body: Vec<u8>,
+}
+
+impl Request {
+    fn signed(&self) -> SignedRequest<'_> {
+        SignedRequest {
+            method: self.method.as_str(),
+            target: &self.target,
+            headers: &self.headers,
+            body: &self.body,
+        }
+    }
+}
+
+fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
+    let caller = &credential.caller;
+    let action = operation.action();
+    if caller.may(&action) {
+        return Ok(());
+    }
+    Err(Error::forbidden(format!("User: {} is not authorized to perform: {action}", caller.arn)))
+}
+
+/// The keys that requests were verified with, so that a day's first request pays for the others.
+#[derive(Debug, Default)]
+struct SigningKeys(RwLock<HashMap<String, SigningKey>>);
+
+impl SigningKeys {
+    /// A key is some 300 bytes; whoever fills the map only makes it begin again.
+    const MAX: usize = 1024;
+
+    /// Returns the key for a credential's scope. The secret is part of what names it, so that an
+    /// access key id that gets another secret gets another key.
+    fn get(&self, signature: &Signature<'_>, credential: &Credential) -> SigningKey {
+        let scope = signature.scope();
+        let secret = credential.secret_access_key.expose();
+        let name = format!("{secret}/{}/{}/{}", scope.date, scope.region, scope.service);
+        if let Some(key) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            return key.clone();
+        }
+        let key = SigningKey::derive(secret, scope);
+        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if keys.len() >= Self::MAX {
+            keys.clear();
+        }
+        keys.insert(name, key.clone());
+        key
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) => {
+                let message = "The service is currently unavailable. Try again later.";
+                Self::new(Exception::ServiceUnavailableException, message).caused_by(error)
+            }
+            store::Error::Corrupt(_) | store::Error::ReadOnly => Self::failure(error),
+        }
+    }
+}
+
+/// Makes an answer of ours out of a panic, which is always a fault of ours.
+fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
+    catch_unwind(AssertUnwindSafe(run))
+        .unwrap_or_else(|_| Err(Error::failure("an operation panicked")))
+}
+
+/// Returns a fresh id for an answer.
+pub fn new_request_id() -> String {
+    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+}
+
+/// Returns a request id as a header's value.
+pub fn request_id_header(request_id: &str) -> HeaderValue {
+    HeaderValue::try_from(request_id).expect("a UUID can stand in a header")
+}
+
+fn success(done: &Done, request_id: &str) -> Response<Bytes> {
+    let status = StatusCode::from_u16(done.status).expect("the table holds valid statuses");
+    let body = match status {
+        StatusCode::NO_CONTENT => Bytes::new(),
+        _ => Bytes::copy_from_slice(&done.body),
+    };
+    answer(status, request_id, JSON, body)
+}
+
+/// Returns the answer that tells of an error.
+pub fn failure(error: &Error, request_id: &str) -> Response<Bytes> {
+    let exception = error.exception();
+    let mut response = answer(exception.status(), request_id, JSON, error.body(request_id).into());
+    response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(exception.name()));
+    response
+}
+
+fn answer(
+    status: StatusCode,
+    request_id: &str,
+    content_type: HeaderValue,
+    body: Bytes,
+) -> Response<Bytes> {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(REQUEST_ID, request_id_header(request_id));
+    headers.insert(CONTENT_TYPE, content_type);
+    response
+}
+
+/// Tells the log of an error, once: what the client did at `info`, what we did at `error`.
+fn log(request: &Request, error: &Error, request_id: &str) {
+    let (method, target) = (&request.method, path_of(&request.target));
+    if error.exception().status().is_server_error() {
+        let mut chain = String::new();
+        let mut source = std::error::Error::source(error);
+        while let Some(cause) = source {
+            chain = format!("{chain}: {cause}");
+            source = cause.source();
+        }
+        tracing::error!(request_id, %method, target, "{}{chain}", error.exception().name());
+    } else {
+        tracing::info!(request_id, %method, target, "{error}");
+    }
+}
+
+/// The query may hold addresses and signatures, which are not for the log.
+fn path_of(target: &str) -> &str {
+    target.split('?').next().unwrap_or_default()
+}

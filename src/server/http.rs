@@ -1,0 +1,193 @@
+//! HTTP/1.1: connections, limits, and the way of a request to the API and back.
+
+use super::cors::{self, Origins};
+use super::refusal::Refusing;
+use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::{Api, REQUEST_ID, Request, failure, new_request_id, request_id_header};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Response, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use std::convert::Infallible;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How long a body may be, in bytes.
+const BODY_BYTES_MAX: usize = 1 << 20;
+/// How much of a body that is too long is read and thrown away before it is refused, so that the
+/// client has finished sending and reads the answer.
+const REFUSED_BODY_BYTES_MAX: usize = 16 << 20;
+/// How long a request target may be, in bytes.
+const TARGET_BYTES_MAX: usize = 8 << 10;
+/// How long a request's line and headers may be together, in bytes.
+pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
+/// How many headers a request may have.
+pub(super) const HEADERS_MAX: usize = 100;
+/// How many connections may be open; a further one waits to be accepted.
+const CONNECTIONS_MAX: usize = 10_000;
+/// How long a connection may take to send a request's head, or be idle between requests.
+const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long requests may go on after the server was told to stop.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long accepting rests after it failed, which it does when no file descriptor is left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Serves connections until told to stop, then waits for the requests that have begun.
+pub(super) async fn serve(
+    listener: TcpListener,
+    api: Arc<Api>,
+    cors_origins: Origins,
+    stop: impl Future<Output = ()>,
+) {
+    let origins = Arc::new(cors_origins);
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut stop = std::pin::pin!(stop);
+    loop {
+        let (stream, place) = tokio::select! {
+            () = &mut stop => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        serve_connection(stream, place, Arc::clone(&api), Arc::clone(&origins), &graceful);
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("stopped with requests unanswered: they took over {DRAIN_TIMEOUT:?}");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, OwnedSemaphorePermit) {
+    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => return (stream, place),
+            Err(error) => {
+                tracing::warn!("a connection could not be accepted: {error}");
+                tokio::time::sleep(ACCEPT_RETRY).await;
+            }
+        }
+    }
+}
+
+fn serve_connection(
+    stream: TcpStream,
+    place: OwnedSemaphorePermit,
+    api: Arc<Api>,
+    origins: Arc<Origins>,
+    graceful: &GracefulShutdown,
+) {
+    // Answers are written whole; waiting to fill a segment only delays them. A socket that refuses
+    // the option works without it.
+    stream.set_nodelay(true).ok();
+    let service = service_fn(move |request| {
+        let (api, origins) = (Arc::clone(&api), Arc::clone(&origins));
+        async move { Ok::<_, Infallible>(respond(&api, &origins, request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(Refusing::new(stream)), service);
+    let connection = graceful.watch(connection);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("a connection ended early: {error}");
+        }
+        drop(place);
+    });
+}
+
+async fn respond(
+    api: &Arc<Api>,
+    origins: &Origins,
+    request: http::Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    let origin = origins.allowed(request.headers());
+    let mut response = match (origin.is_some(), request.method(), request.uri().path()) {
+        (true, &Method::OPTIONS, _) => cors::preflight(request.headers()),
+        (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
+        (_, &Method::GET | &Method::HEAD, "/health/ready") => health(api.check()),
+        _ => match receive(request).await {
+            Ok(request) => api.respond(&request).await,
+            Err(error) => {
+                tracing::info!("{error}");
+                failure(&error, &new_request_id())
+            }
+        },
+    };
+    if let Some(origin) = origin {
+        cors::allow(&mut response, origin);
+    }
+    response.map(Full::new)
+}
+
+fn health(state: Result<()>) -> Response<Bytes> {
+    let request_id = new_request_id();
+    if let Err(error) = state {
+        return failure(&error, &request_id);
+    }
+    let mut response = Response::new(Bytes::from_static(b"{\"Status\":\"ok\"}"));
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(header::CONTENT_TYPE, json);
+    response.headers_mut().insert(REQUEST_ID, request_id_header(&request_id));
+    response
+}
+
+/// Reads a request to its end, within the limits.
+async fn receive(request: http::Request<Incoming>) -> Result<Request> {
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    if target.len() > TARGET_BYTES_MAX {
+        return Err(Error::new(
+            Exception::RequestUriTooLongException,
+            format!("The request's URI has {} bytes; it may have {TARGET_BYTES_MAX}", target.len()),
+        ));
+    }
+    let target = target.to_owned();
+    let body = if body.is_end_stream() { Bytes::new() } else { receive_body(body).await? };
+    Ok(Request { method: parts.method, target, headers: parts.headers, body })
+}
+
+async fn receive_body(mut body: Incoming) -> Result<Bytes> {
+    let announced = body.size_hint().lower();
+    let received = tokio::time::timeout(BODY_TIMEOUT, async {
+        let received = Limited::new(&mut body, BODY_BYTES_MAX).collect().await;
+        if received.as_ref().is_err_and(|error| error.is::<LengthLimitError>()) {
+            // Whether the rest arrives changes nothing.
+            Limited::new(&mut body, REFUSED_BODY_BYTES_MAX).collect().await.ok();
+        }
+        received
+    });
+    match received.await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::new(
+            Exception::RequestEntityTooLargeException,
+            format!(
+                "The request's body may have {BODY_BYTES_MAX} bytes{}",
+                if announced > 0 { format!("; it has {announced}") } else { String::new() }
+            ),
+        )),
+        Ok(Err(error)) => Err(Error::new(
+            Exception::MalformedHttpRequestException,
+            "The request's body ended before its announced length, or its chunks are malformed",
+        )
+        .caused_by(error)),
+        Err(_) => Err(Error::new(
+            Exception::RequestTimeoutException,
+            format!("The request's body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
+        )),
+    }
+}

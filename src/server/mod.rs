@@ -1,0 +1,125 @@
+//! Sockets and processes: starting, serving, and stopping without losing an answer.
+
+mod cors;
+mod http;
+mod refusal;
+pub mod telemetry;
+
+pub use cors::Origins;
+
+use crate::access::{Deployment, RootSettings};
+use crate::clock::Clock;
+use crate::protocol::Api;
+use crate::store::{self, Location, Store};
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+
+/// What a server needs to know to start.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Where everything is kept.
+    pub store: Location,
+    /// What is fixed of the root credential.
+    pub root: RootSettings,
+    /// The origins whose pages may call.
+    pub cors_origins: Origins,
+}
+
+/// A server that is bound to its address and ready to answer.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    address: SocketAddr,
+    api: Arc<Api>,
+    cors_origins: Origins,
+    new_root: Option<NewRoot>,
+}
+
+/// A root credential that this start made, to be shown once.
+#[derive(Clone, Debug)]
+pub struct NewRoot {
+    /// The 12 digits of the root's AWS account.
+    pub aws_account_id: String,
+    /// The public half of its access key.
+    pub access_key_id: String,
+    /// The secret half.
+    pub secret_access_key: crate::access::SecretAccessKey,
+}
+
+impl Server {
+    /// Opens the store and binds the address.
+    pub async fn start(settings: Settings, clock: Clock) -> Result<Self, StartError> {
+        let store = Store::open(&settings.store).map_err(StartError::Store)?;
+        Self::start_over(store, settings, clock).await
+    }
+
+    /// Binds the address over a store that is open already.
+    pub async fn start_over(
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let Settings { listen, root, cors_origins, store: _ } = settings;
+        // Bound before the deployment is made, so that a start that fails for a taken port makes
+        // no credential that nobody is shown.
+        let bind = |error| StartError::Listen(listen, error);
+        let listener = TcpListener::bind(listen).await.map_err(bind)?;
+        let address = listener.local_addr().map_err(bind)?;
+        let deployment =
+            Deployment::open(&store, root, clock.now()).await.map_err(StartError::Store)?;
+        let new_root = deployment.root_is_new.then(|| NewRoot {
+            aws_account_id: deployment.root_aws_account_id.clone(),
+            access_key_id: deployment.root_access_key_id.clone(),
+            secret_access_key: deployment.root_secret_access_key.clone(),
+        });
+        let api = Arc::new(Api::new(store, deployment, clock));
+        Ok(Self { listener, address, api, cors_origins, new_root })
+    }
+
+    /// Returns the address that the server is bound to.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the root credential, if this start made it.
+    pub fn new_root(&self) -> Option<&NewRoot> {
+        self.new_root.as_ref()
+    }
+
+    /// Answers requests until told to stop, then finishes those it has begun.
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        http::serve(self.listener, self.api, self.cors_origins, stop).await;
+    }
+}
+
+/// Why a server does not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The store cannot be opened.
+    Store(store::Error),
+    /// The address cannot be bound.
+    Listen(SocketAddr, std::io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store(store::Error::Unavailable(reason) | store::Error::Corrupt(reason)) => {
+                f.write_str(reason)
+            }
+            Self::Store(error) => write!(f, "{error}"),
+            Self::Listen(address, error) => write!(
+                f,
+                "cannot listen on {address}: {error}. Choose another address with --listen, for \
+                 example 127.0.0.1:0 for any free port"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}

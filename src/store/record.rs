@@ -1,0 +1,139 @@
+//! Records: what is stored of a thing, with its version and its indexes.
+
+use super::{Error, Key, Result};
+use serde::de::{DeserializeOwned, IgnoredAny};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The tables and indexes of the store. The numbers are stored: none is changed or used again.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub enum Table {
+    /// The one record about the deployment itself.
+    Deployment = 1,
+    /// Access keys, by access key id.
+    AccessKeys = 2,
+    /// Index: the access keys of an AWS account.
+    AccessKeysByAwsAccount = 3,
+    /// Accounts, by AWS account and account id.
+    Accounts = 4,
+    /// Index: the accounts of an AWS account that are not deleted, by name.
+    AccountsByName = 5,
+}
+
+/// A thing that is stored under a key of its own.
+///
+/// An index entry carries the whole record, so that a page costs one scan and no look-ups.
+pub trait Record: Serialize + DeserializeOwned {
+    /// The version that this program writes. Raise it when an older program could not read the
+    /// new form, and teach [`Record::upgrade`] the step.
+    const VERSION: u32;
+
+    /// Returns the key under which the record is found.
+    fn key(&self) -> Key;
+
+    /// Returns the keys under which indexes list the record.
+    fn index_keys(&self) -> Vec<Key>;
+
+    /// Turns what version `from` wrote into what version `from + 1` wrote.
+    fn upgrade(from: u32, _record: Value) -> Result<Value> {
+        Err(Error::Corrupt(format!("no release of Campanile wrote version {from} of this record")))
+    }
+}
+
+#[derive(Deserialize, Serialize)]
+struct Stored<R> {
+    /// First, so that a reader meets the version before what it governs.
+    version: u32,
+    record: R,
+}
+
+/// Writes a record as it is stored: JSON with its version.
+pub(super) fn encode<R: Record>(record: &R) -> Vec<u8> {
+    serde_json::to_vec(&Stored { version: R::VERSION, record })
+        .expect("records hold only what JSON can express")
+}
+
+/// Reads a record, of this version or an older one.
+pub(super) fn decode<R: Record>(bytes: &[u8]) -> Result<R> {
+    match serde_json::from_slice::<Stored<R>>(bytes) {
+        Ok(stored) if stored.version == R::VERSION => Ok(stored.record),
+        _ => decode_other_version(bytes),
+    }
+}
+
+fn decode_other_version<R: Record>(bytes: &[u8]) -> Result<R> {
+    let corrupt = |error: serde_json::Error| Error::Corrupt(error.to_string());
+    let version = serde_json::from_slice::<Stored<IgnoredAny>>(bytes).map_err(corrupt)?.version;
+    if version > R::VERSION {
+        return Err(Error::Corrupt(format!(
+            "a newer Campanile wrote version {version} of a record; this one reads up to {}",
+            R::VERSION
+        )));
+    }
+    let mut record = serde_json::from_slice::<Stored<Value>>(bytes).map_err(corrupt)?.record;
+    for from in version..R::VERSION {
+        record = R::upgrade(from, record)?;
+    }
+    serde_json::from_value(record).map_err(corrupt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[derive(Debug, Deserialize, PartialEq, Serialize)]
+    struct Person {
+        full_name: String,
+    }
+
+    impl Record for Person {
+        const VERSION: u32 = 3;
+
+        fn key(&self) -> Key {
+            Key::of(Table::Deployment)
+        }
+
+        fn index_keys(&self) -> Vec<Key> {
+            Vec::new()
+        }
+
+        fn upgrade(from: u32, mut record: Value) -> Result<Value> {
+            match from {
+                1 => Ok(json!({"first": record, "last": "Doe"})),
+                2 => {
+                    let full_name = format!(
+                        "{} {}",
+                        record["first"].as_str().unwrap(),
+                        record["last"].as_str().unwrap()
+                    );
+                    record = json!({ "full_name": full_name });
+                    Ok(record)
+                }
+                _ => Err(Error::Corrupt("unknown".to_owned())),
+            }
+        }
+    }
+
+    #[test]
+    fn every_older_version_is_read() {
+        let doe = Person { full_name: "Jane Doe".to_owned() };
+        assert_eq!(decode::<Person>(&encode(&doe)).unwrap(), doe);
+        for old in [
+            json!({"version": 1, "record": "Jane"}),
+            json!({"version": 2, "record": {"first": "Jane", "last": "Doe"}}),
+        ] {
+            assert_eq!(decode::<Person>(old.to_string().as_bytes()).unwrap(), doe);
+        }
+    }
+
+    #[test]
+    fn a_newer_version_is_refused_by_name() {
+        let newer = json!({"version": 4, "record": {"full_name": "Jane Doe"}}).to_string();
+        let error = decode::<Person>(newer.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("a newer Campanile wrote version 4"), "{error}");
+        assert!(decode::<Person>(b"{}").is_err());
+        assert!(decode::<Person>(b"\x00").is_err());
+    }
+}

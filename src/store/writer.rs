@@ -1,0 +1,136 @@
+//! The thread through which every write goes: serial execution and group commit.
+//!
+//! It takes all the writes that wait, runs each over what the ones before it wrote, commits them
+//! together, and only then answers them. There are no conflicts and no retries.
+
+use super::tx::Writes;
+use super::{Access, Engine, Error, Result, Tx};
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread;
+use tokio::sync::{mpsc, oneshot};
+
+/// How many writes may wait for the writer; a further one waits for its place.
+const WAITING_MAX: usize = 1024;
+/// How many writes one commit carries at the most, which bounds how long the first of them waits.
+const GROUP_MAX: usize = 256;
+
+/// The way to the writer's thread. Dropping it lets the thread finish what waits, and end.
+pub(super) struct Writer {
+    jobs: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread.
+    pub(super) fn start(engine: Arc<dyn Engine>) -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        let thread = thread::Builder::new()
+            .name("campanile-writer".to_owned())
+            .spawn(move || write_groups(engine.as_ref(), receiver))
+            .expect("the system lets a starting server have a thread");
+        Self { jobs: Some(sender), thread: Some(thread) }
+    }
+
+    /// Runs a writing operation on the thread, and answers after its commit.
+    pub(super) async fn write<R, E, F>(&self, run: F) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Write { run: Some(run), outcome: None, reply };
+        let gone = || E::from(Error::Unavailable("its writer has stopped".to_owned()));
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.send(Box::new(job)).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // The thread catches the panics of operations; one of its own has been reported.
+            thread.join().ok();
+        }
+    }
+}
+
+impl fmt::Debug for Writer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+fn write_groups(engine: &dyn Engine, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+    let mut group = Vec::with_capacity(GROUP_MAX);
+    while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
+        let committed = commit_group(engine, &mut group);
+        for job in group.drain(..) {
+            job.answer(&committed);
+        }
+    }
+}
+
+fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>]) -> Result<()> {
+    let transaction = engine.begin(Access::Write)?;
+    let mut writes = Writes::default();
+    for job in group {
+        if job.run(Tx::writing(transaction.as_ref(), &mut writes)) {
+            writes.keep();
+        } else {
+            writes.undo();
+        }
+    }
+    if writes.batch().is_empty() {
+        return Ok(());
+    }
+    transaction.commit(writes.batch())
+}
+
+/// A write that waits for its turn, with the types of its operation hidden.
+trait Job: Send {
+    /// Runs the operation; answers whether what it wrote is to be kept.
+    fn run(&mut self, tx: Tx<'_>) -> bool;
+
+    /// Tells the caller how it went.
+    fn answer(self: Box<Self>, committed: &Result<()>);
+}
+
+struct Write<F, R, E> {
+    run: Option<F>,
+    outcome: Option<Result<R, E>>,
+    reply: oneshot::Sender<Result<R, E>>,
+}
+
+impl<F, R, E> Job for Write<F, R, E>
+where
+    R: Send,
+    E: From<Error> + Send,
+    F: FnOnce(Tx<'_>) -> Result<R, E> + Send,
+{
+    fn run(&mut self, tx: Tx<'_>) -> bool {
+        let Some(run) = self.run.take() else { return false };
+        // A panic is a fault of the operation; the writes of the others must not suffer for it.
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(tx))).unwrap_or_else(|_| {
+            Err(Error::Corrupt("the operation panicked; its writes are undone".to_owned()).into())
+        });
+        let keep = outcome.is_ok();
+        self.outcome = Some(outcome);
+        keep
+    }
+
+    fn answer(self: Box<Self>, committed: &Result<()>) {
+        let outcome = match (committed, self.outcome) {
+            (Ok(()), Some(outcome)) => outcome,
+            // What an operation saw of its group is void when the group is not committed.
+            (Err(error), _) => Err(error.clone().into()),
+            (Ok(()), None) => Err(Error::Unavailable("the write was not run".to_owned()).into()),
+        };
+        // A caller that has gone away needs no answer.
+        self.reply.send(outcome).ok();
+    }
+}

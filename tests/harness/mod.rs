@@ -1,0 +1,254 @@
+//! A server in this process and a client that signs: what the tests at the wire are written with.
+
+mod http;
+
+pub use http::{Answer, exchange};
+
+use ::http::{HeaderMap, HeaderName, HeaderValue};
+use campanile::access::{RootSettings, SecretAccessKey};
+use campanile::client::target_and_body;
+use campanile::clock::{Clock, Timestamp};
+use campanile::operations::table;
+use campanile::protocol::sigv4::SignedRequest;
+use campanile::protocol::sigv4::client::{Credentials, sign};
+use campanile::server::{self, Origins, Settings};
+use campanile::store::{Location, Store};
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::thread;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+pub const ROOT_ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
+pub const ROOT_SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
+pub const ROOT_AWS_ACCOUNT_ID: &str = "111122223333";
+
+/// A server over an empty store of its own; it stops when this is dropped.
+pub struct Server {
+    pub address: SocketAddr,
+    clock: TestClock,
+    location: Location,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+    _folder: Option<TempDir>,
+}
+
+/// What a test may change of how a server starts.
+#[derive(Default)]
+pub struct Options {
+    pub cors_origins: Vec<String>,
+}
+
+impl Server {
+    pub fn start() -> Self {
+        Self::start_with(Options::default(), |_| {})
+    }
+
+    /// Starts a server over a store that is filled before the first request.
+    pub fn start_with(options: Options, fill: impl FnOnce(&Store) + Send + 'static) -> Self {
+        let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "memory".to_owned());
+        let folder = tempfile::tempdir().unwrap();
+        let location = match engine.as_str() {
+            "memory" => Location::Memory,
+            "embedded" => Location::Embedded(folder.path().join("data")),
+            other => panic!("TEST_ENGINE is '{other}': it may be memory or embedded"),
+        };
+        Self::start_at(location, Some(folder), options, fill)
+    }
+
+    fn start_at(
+        location: Location,
+        folder: Option<TempDir>,
+        options: Options,
+        fill: impl FnOnce(&Store) + Send + 'static,
+    ) -> Self {
+        let clock = TestClock::default();
+        let settings = Settings {
+            listen: ([127, 0, 0, 1], 0).into(),
+            store: location.clone(),
+            root: RootSettings {
+                access_key: Some((
+                    ROOT_ACCESS_KEY_ID.to_owned(),
+                    SecretAccessKey::new(ROOT_SECRET_ACCESS_KEY.to_owned()),
+                )),
+                aws_account_id: Some(ROOT_AWS_ACCOUNT_ID.to_owned()),
+            },
+            cors_origins: Origins::new(options.cors_origins),
+        };
+        let (stop, stopped) = oneshot::channel();
+        let (ready, address) = std::sync::mpsc::channel();
+        let server_clock = clock.clock();
+        let thread = thread::spawn(move || {
+            let runtime = tokio::runtime::Runtime::new().unwrap();
+            runtime.block_on(async {
+                let store = Store::open(&settings.store).unwrap();
+                fill(&store);
+                let server =
+                    server::Server::start_over(store, settings, server_clock).await.unwrap();
+                ready.send(server.address()).unwrap();
+                server
+                    .serve(async {
+                        stopped.await.ok();
+                    })
+                    .await;
+            });
+        });
+        Self {
+            address: address.recv().expect("the server starts"),
+            clock,
+            location,
+            stop: Some(stop),
+            thread: Some(thread),
+            _folder: folder,
+        }
+    }
+
+    /// Stops the server and starts another over the same store; a memory store is empty then.
+    pub fn restart(mut self) -> Self {
+        self.shut_down();
+        let folder = self._folder.take();
+        Self::start_at(self.location.clone(), folder, Options::default(), |_| {})
+    }
+
+    /// Tells whether what is stored outlives the server.
+    pub fn is_durable(&self) -> bool {
+        self.location != Location::Memory
+    }
+
+    /// Moves the server's clock, and with it that of the clients made from then on.
+    pub fn move_time(&self, milliseconds: i64) {
+        self.clock.offset.fetch_add(milliseconds, Ordering::SeqCst);
+    }
+
+    /// Returns a client with the deployment's root credential.
+    pub fn client(&self) -> Client {
+        Client {
+            address: self.address,
+            access_key_id: ROOT_ACCESS_KEY_ID.to_owned(),
+            secret_access_key: ROOT_SECRET_ACCESS_KEY.to_owned(),
+            region: "eu-west-1".to_owned(),
+            prefix: "",
+            clock: self.clock.clone(),
+        }
+    }
+
+    /// Returns a client with a new key of an AWS account.
+    pub fn client_of(&self, aws_account_id: &str) -> Client {
+        let answer = self.client().call("CreateAccessKey", json!({"AwsAccountId": aws_account_id}));
+        let key = &answer.json()["AccessKey"];
+        Client {
+            access_key_id: key["AccessKeyId"].as_str().unwrap().to_owned(),
+            secret_access_key: key["SecretAccessKey"].as_str().unwrap().to_owned(),
+            ..self.client()
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            stop.send(()).ok();
+        }
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            assert!(ended.is_ok() || thread::panicking(), "the server panicked");
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// The machine's clock, moved by what a test says.
+#[derive(Clone, Default)]
+pub struct TestClock {
+    offset: Arc<AtomicI64>,
+}
+
+impl TestClock {
+    pub fn clock(&self) -> Clock {
+        let (offset, system) = (Arc::clone(&self.offset), Clock::system());
+        Clock::new(move || {
+            let moved = system.now().as_millisecond() + offset.load(Ordering::SeqCst);
+            Timestamp::from_millisecond(moved).unwrap()
+        })
+    }
+}
+
+/// A client that signs as AWS's do.
+#[derive(Clone)]
+pub struct Client {
+    pub address: SocketAddr,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub region: String,
+    /// What stands before every path: "" or "/console".
+    pub prefix: &'static str,
+    pub clock: TestClock,
+}
+
+impl Client {
+    /// Calls an operation of the table by its name.
+    pub fn call(&self, operation: &str, members: Value) -> Answer {
+        let operation = table()
+            .into_iter()
+            .find(|line| line.name == operation)
+            .unwrap_or_else(|| panic!("the table has no {operation}"));
+        let Value::Object(members) = members else { panic!("members are an object") };
+        let (target, body) = target_and_body(&operation, members).unwrap();
+        let answer = self.send(operation.method.as_str(), &target, &body);
+        if answer.status < 300 {
+            assert_eq!(answer.status, operation.status, "{}: {answer:?}", operation.name);
+        }
+        answer
+    }
+
+    /// Calls an operation that must succeed, and returns what it answers.
+    pub fn ok(&self, operation: &str, members: Value) -> Value {
+        let answer = self.call(operation, members);
+        assert!(answer.status < 300, "{operation}: {answer:?}");
+        if answer.body.is_empty() { Value::Null } else { answer.json() }
+    }
+
+    /// Calls an operation that must fail, and returns the exception with its message.
+    pub fn error(&self, operation: &str, members: Value) -> (String, String) {
+        self.call(operation, members).error()
+    }
+
+    /// Creates an account and returns its id.
+    pub fn create_account(&self, name: &str) -> String {
+        let answer = self.ok("CreateAccount", json!({"Name": name}));
+        answer["Account"]["AccountId"].as_str().unwrap().to_owned()
+    }
+
+    /// Signs a request with this target and body, and sends it.
+    pub fn send(&self, method: &str, target: &str, body: &[u8]) -> Answer {
+        let target = format!("{}{target}", self.prefix);
+        let headers = self.signed(method, &target, body, "chime");
+        exchange(self.address, &http::request(method, &target, &headers, body))
+    }
+
+    /// Returns the headers of a signed request, `host` among them.
+    pub fn signed(&self, method: &str, target: &str, body: &[u8], service: &str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let host = HeaderValue::try_from(self.address.to_string()).unwrap();
+        headers.insert(HeaderName::from_static("host"), host);
+        if !body.is_empty() {
+            let json = HeaderValue::from_static("application/json");
+            headers.insert(HeaderName::from_static("content-type"), json);
+        }
+        let credentials = Credentials {
+            access_key_id: &self.access_key_id,
+            secret_access_key: &self.secret_access_key,
+            session_token: None,
+        };
+        let request = SignedRequest { method, target, headers: &headers, body };
+        let now = self.clock.clock().now().into();
+        let signed = sign(&request, &credentials, &self.region, service, now).unwrap();
+        headers.extend(signed);
+        headers
+    }
+}

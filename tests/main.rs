@@ -1,0 +1,13 @@
+//! The tests at the wire. Each runs on the engine that `TEST_ENGINE` names: memory or embedded.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::needless_pass_by_value,
+    unreachable_pub,
+    missing_debug_implementations,
+    reason = "a test says what is wrong by failing, and has no public items"
+)]
+
+mod harness;
+mod operations;

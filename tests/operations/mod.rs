@@ -1,0 +1,3 @@
+//! What each operation does, as a client sees it: one file for each file of `src/operations`.
+
+mod accounts;
