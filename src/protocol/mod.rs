@@ -14,7 +14,7 @@ use crate::store::{self, Access, Store, Tx};
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
-use http::header::{CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
 use sigv4::{Signature, SignedRequest, SigningKey};
@@ -107,8 +107,7 @@ impl Api {
         let Routed { operation, form, members } =
             self.router.route(&request.method, &request.target)?;
         authorise(&credential, operation)?;
-        let body = if request.method == Method::GET { &[] } else { request.body.as_ref() };
-        let call = operation.prepare(&Members::new(members, body)?)?;
+        let call = operation.prepare(&Members::new(members, request.json()?)?)?;
         let admission = self.admission(credential, form);
         if operation.access == Access::Write {
             return Ok(Admitted::Write(operation, call, admission));
@@ -162,6 +161,19 @@ struct Done {
 }
 
 impl Request {
+    /// Returns the body, if the method has one that means anything.
+    fn json(&self) -> Result<&[u8]> {
+        if self.method != Method::POST && self.method != Method::PUT {
+            return Ok(&[]);
+        }
+        match self.headers.get(CONTENT_ENCODING) {
+            Some(encoding) if encoding != "identity" => Err(Error::bad_request(format!(
+                "The body must be JSON as it is, without a Content-Encoding; it has {encoding:?}"
+            ))),
+            _ => Ok(&self.body),
+        }
+    }
+
     fn signed(&self) -> SignedRequest<'_> {
         SignedRequest {
             method: self.method.as_str(),

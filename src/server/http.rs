@@ -123,8 +123,9 @@ async fn respond(
         _ => match receive(request).await {
             Ok(request) => api.respond(&request).await,
             Err(error) => {
-                tracing::info!("{error}");
-                failure(&error, &new_request_id())
+                let request_id = new_request_id();
+                tracing::info!(request_id, "{error}");
+                failure(&error, &request_id)
             }
         },
     };

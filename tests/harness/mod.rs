@@ -12,7 +12,7 @@ use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{self, Origins, Settings};
-use campanile::store::{Location, Store};
+use campanile::store::{self, Location, Store, Tx};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ pub struct Server {
     location: Location,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
-    _folder: Option<TempDir>,
+    folder: Option<TempDir>,
 }
 
 /// What a test may change of how a server starts.
@@ -43,11 +43,15 @@ pub struct Options {
 
 impl Server {
     pub fn start() -> Self {
-        Self::start_with(Options::default(), |_| {})
+        Self::start_with(Options::default(), |_| Ok(()))
     }
 
     /// Starts a server over a store that is filled before the first request.
-    pub fn start_with(options: Options, fill: impl FnOnce(&Store) + Send + 'static) -> Self {
+    pub fn start_with(
+        options: Options,
+        fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
+    ) -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
         let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "memory".to_owned());
         let folder = tempfile::tempdir().unwrap();
         let location = match engine.as_str() {
@@ -62,7 +66,7 @@ impl Server {
         location: Location,
         folder: Option<TempDir>,
         options: Options,
-        fill: impl FnOnce(&Store) + Send + 'static,
+        fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
         let clock = TestClock::default();
         let settings = Settings {
@@ -84,7 +88,7 @@ impl Server {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
                 let store = Store::open(&settings.store).unwrap();
-                fill(&store);
+                store.write(fill).await.unwrap();
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
                 ready.send(server.address()).unwrap();
@@ -101,15 +105,15 @@ impl Server {
             location,
             stop: Some(stop),
             thread: Some(thread),
-            _folder: folder,
+            folder: folder,
         }
     }
 
     /// Stops the server and starts another over the same store; a memory store is empty then.
     pub fn restart(mut self) -> Self {
         self.shut_down();
-        let folder = self._folder.take();
-        Self::start_at(self.location.clone(), folder, Options::default(), |_| {})
+        let folder = self.folder.take();
+        Self::start_at(self.location.clone(), folder, Options::default(), |_| Ok(()))
     }
 
     /// Tells whether what is stored outlives the server.

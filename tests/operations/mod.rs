@@ -1,3 +1,4 @@
 //! What each operation does, as a client sees it: one file for each file of `src/operations`.
 
+mod access_keys;
 mod accounts;
