@@ -5,7 +5,7 @@ use crate::server::telemetry::LogFormat;
 use crate::server::{Origins, Settings};
 use crate::store::Location;
 use clap::Args;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use tracing::Level;
 
 const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
@@ -35,7 +35,7 @@ What is not set is made on the first start, stored, and printed that once.")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "CAMPANILE_LISTEN", value_name = "ADDRESS:PORT")]
-    #[arg(default_value = "127.0.0.1:8018")]
+    #[arg(default_value = "127.0.0.1:8018", value_parser = parse_listen)]
     listen: SocketAddr,
 
     /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
@@ -55,6 +55,7 @@ pub struct ServeArgs {
 
     /// The least level that is logged: error, warn, info, debug or trace
     #[arg(long, env = "CAMPANILE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
+    #[arg(value_parser = parse_level)]
     log_level: Level,
 }
 
@@ -134,6 +135,17 @@ fn aws_account_id(id: String) -> Result<String, String> {
         return Ok(id);
     }
     Err(format!("{ROOT_AWS_ACCOUNT_ID} is '{id}'. An AWS account id has 12 digits"))
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let mut addresses = text.to_socket_addrs().map_err(|error| {
+        format!("{error}. Write an address and a port, as in 127.0.0.1:8018 or [::1]:8018")
+    })?;
+    addresses.next().ok_or_else(|| format!("the name in {text} has no address"))
+}
+
+fn parse_level(text: &str) -> Result<Level, String> {
+    text.parse().map_err(|_| "a level is error, warn, info, debug or trace".to_owned())
 }
 
 fn parse_origin(text: &str) -> Result<String, String> {
