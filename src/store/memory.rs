@@ -1,6 +1,6 @@
 //! The reference engine: a sorted map in memory. What it answers is what every engine answers.
 
-use super::{Access, Batch, Engine, KeyRange, Result, Transaction};
+use super::{Access, Batch, Engine, Error, KeyRange, Result, Transaction};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
@@ -19,14 +19,14 @@ impl Engine for Memory {
         let writing = (access == Access::Write)
             .then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner));
         let entries = self.entries.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(Box::new(MemoryTransaction { memory: self, entries, _writing: writing }))
+        Ok(Box::new(MemoryTransaction { memory: self, entries, writing }))
     }
 }
 
 struct MemoryTransaction<'a> {
     memory: &'a Memory,
     entries: RwLockReadGuard<'a, Entries>,
-    _writing: Option<MutexGuard<'a, ()>>,
+    writing: Option<MutexGuard<'a, ()>>,
 }
 
 impl Transaction for MemoryTransaction<'_> {
@@ -35,12 +35,16 @@ impl Transaction for MemoryTransaction<'_> {
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
         let entries = self.entries.range(range.start.clone()..range.end.clone());
         Ok(entries.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     fn commit(self: Box<Self>, batch: &Batch) -> Result<()> {
-        let Self { memory, entries, _writing } = *self;
+        let Self { memory, entries, writing } = *self;
+        let _writing = writing.ok_or(Error::ReadOnly)?;
         drop(entries);
         let mut entries = memory.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch {

@@ -4,6 +4,8 @@
 //! [`Transaction::commit`]); all that is above them is written once, so that engines cannot
 //! disagree. Nothing here knows an operation or HTTP.
 
+#[cfg(test)]
+mod contract;
 pub mod embedded;
 mod key;
 mod memory;

@@ -1,7 +1,7 @@
 //! The data folder: whose it is, who uses it now, and how far its making got.
 //!
 //! The folder holds `campanile.json` (what it is), `campanile.lock` (locked by the process that
-//! uses it) and `entries` (the engine's files). A folder with anything in it but no
+//! uses it), `log` and `tree` (the engine's files). A folder with anything in it but no
 //! `campanile.json` is somebody else's, and is never written to.
 
 use crate::store::{Error, Result};
@@ -19,13 +19,15 @@ const LOCK: &str = "campanile.lock";
 #[derive(Debug)]
 pub(super) struct Folder {
     path: PathBuf,
-    created: bool,
+    marker: Marker,
     _lock: File,
 }
 
-#[derive(Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 struct Marker {
     format: u32,
+    /// Tells this folder's files from those of another.
+    id: u64,
     /// False until the engine's files are complete: a folder whose making was cut off holds
     /// nothing that anybody was told of, and is made again.
     created: bool,
@@ -43,39 +45,60 @@ impl Folder {
         }
         let lock = locked(path)?;
         let marker = read_marker(path)?;
-        let created = marker.is_some_and(|marker| marker.created);
-        let folder = Self { path: path.to_owned(), created, _lock: lock };
-        if !folder.created {
+        let new = || Marker { format: FORMAT, id: rand::random(), created: false };
+        let folder =
+            Self { path: path.to_owned(), marker: marker.unwrap_or_else(new), _lock: lock };
+        if !folder.is_created() {
             folder.begin_again().map_err(failed)?;
         }
         Ok(folder)
     }
 
-    /// Returns where the engine keeps its files.
-    pub(super) fn engine_path(&self) -> PathBuf {
-        self.path.join("entries")
+    /// Returns where the engine keeps its log.
+    pub(super) fn log_path(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Returns where the engine keeps its tree.
+    pub(super) fn tree_path(&self) -> PathBuf {
+        self.path.join("tree")
+    }
+
+    /// Returns the number that tells this folder's files from those of another.
+    pub(super) fn id(&self) -> u64 {
+        self.marker.id
+    }
+
+    /// Tells whether the engine's files were completed once, so that all of them must be there.
+    pub(super) fn is_created(&self) -> bool {
+        self.marker.created
     }
 
     /// Notes that the engine's files are complete.
-    pub(super) fn created(&self) -> Result<()> {
-        if self.created {
+    pub(super) fn created(&mut self) -> Result<()> {
+        if self.is_created() {
             return Ok(());
         }
-        self.write_marker(true).map_err(|error| {
+        self.marker.created = true;
+        self.write_marker().map_err(|error| {
             Error::Unavailable(format!("the data folder {} fails: {error}", self.path.display()))
         })
     }
 
     fn begin_again(&self) -> io::Result<()> {
-        match fs::remove_dir_all(self.engine_path()) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        self.write_marker()?;
+        for path in [self.log_path(), self.tree_path()] {
+            match fs::remove_dir_all(&path) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            make_private_folder(&path)?;
         }
-        self.write_marker(false)
+        sync_folder(&self.path)
     }
 
-    fn write_marker(&self, created: bool) -> io::Result<()> {
-        let marker = serde_json::to_vec(&Marker { format: FORMAT, created })?;
+    fn write_marker(&self) -> io::Result<()> {
+        let marker = serde_json::to_vec(&self.marker)?;
         let written = self.path.join("campanile.json.new");
         let mut file = File::create(&written)?;
         file.write_all(&marker)?;
@@ -159,6 +182,7 @@ fn make_private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Makes what was created, renamed or removed in a folder durable.
+pub(super) fn sync_folder(path: &Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }

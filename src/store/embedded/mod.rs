@@ -1,79 +1,176 @@
 //! The default engine: one folder on disk, owned by one process.
 //!
-//! Reads run inline on a snapshot. A commit returns after its batch is in the journal and the
-//! journal is synced; only then do new snapshots see it. After a failed sync nobody knows what
-//! the disk holds, so the engine stops answering until a restart reads it again.
+//! A batch goes to the log, which is synced, then into the tree's memory, and only then do new
+//! snapshots see it. A thread writes what is in memory as tables, after which the log forgets it;
+//! another merges tables. After a failed write nobody knows what the disk holds, so the engine
+//! stops answering until a restart reads it again. docs/decisions/0001-embedded-engine.md says why.
 
+mod background;
 mod folder;
+mod frame;
+mod log;
+mod replay;
+mod snapshot;
+#[cfg(test)]
+mod tests;
+mod tree;
 
 use super::{Access, Batch, Engine, Error, KeyRange, Result, Transaction};
-use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode, Readable, Snapshot};
+use background::Background;
 use folder::Folder;
+use frame::{decode_batch, encode_batch};
+use log::{FIRST_SEQUENCE, Log, Segments};
+use snapshot::{Snapshot, Snapshots};
 use std::fmt;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// How many bytes of blocks read from disk are kept in memory.
-const BLOCK_CACHE_BYTES: u64 = 16 << 20;
-/// How many bytes of new entries are gathered in memory before they are written as a table. It
-/// bounds the journal, and with it how long a start after a crash takes.
-const MEMTABLE_BYTES: u64 = 8 << 20;
-const JOURNAL_BYTES_MAX: u64 = 64 << 20;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use tree::{KEY_BYTES_MAX, Tree};
 
 /// An engine over a folder.
 pub struct Embedded {
-    entries: Keyspace,
-    database: Database,
-    writing: Mutex<()>,
-    failed: AtomicBool,
+    core: Arc<Core>,
+    /// Whoever holds the log is the one that writes.
+    log: Mutex<Log>,
+    background: Background,
     /// Dropped last: it holds the lock on the folder.
     folder: Folder,
+}
+
+/// What the threads share.
+struct Core {
+    tree: Tree,
+    segments: Arc<Segments>,
+    snapshots: Snapshots,
+    failed: OnceLock<String>,
+}
+
+impl Core {
+    fn check(&self) -> Result<()> {
+        match self.failed.get() {
+            None => Ok(()),
+            Some(reason) => Err(Error::Unavailable(format!(
+                "{reason}; restart the server when its disk is well"
+            ))),
+        }
+    }
+
+    /// Stops the engine. The first reason is the one that is told.
+    fn fail(&self, error: &Error) {
+        let reason = match error {
+            Error::Unavailable(reason) | Error::Corrupt(reason) => reason.clone(),
+            Error::ReadOnly => error.to_string(),
+        };
+        self.failed.set(reason).ok();
+    }
 }
 
 impl Embedded {
     /// Opens a folder, or makes it. Refuses one that another process uses, that holds anything
     /// else, or that is damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let folder = Folder::claim(path)?;
-        let damaged = |error: fjall::Error| {
-            Error::Corrupt(format!(
-                "{} cannot be opened: {error}. Nothing in it was changed. Restore it from a \
-                 backup, or start on another folder",
-                path.display()
-            ))
+        let mut folder = Folder::claim(path)?;
+        let replay = replay::read(&folder.log_path(), folder.id())?;
+        let tree = Tree::open(&folder.tree_path(), folder.is_created())?;
+        let segments = |next| Arc::new(Segments::new(folder.log_path(), folder.id(), next));
+        let (log, replayed) = if folder.is_created() {
+            let rest = replay.behind(tree.persisted())?;
+            for (sequence, batch) in &rest.batches {
+                let entries = decode_batch(batch).ok_or_else(|| unknown_form(*sequence))?;
+                tree.apply(&entries, *sequence);
+            }
+            let segments = segments(rest.next_segment);
+            segments.delete_unwritten(&rest.unwritten)?;
+            let log = match rest.unused {
+                Some(segment) => Log::go_on(segments, segment, rest.next)?,
+                None => Log::begin(segments, rest.next, rest.last.as_deref())?,
+            };
+            (log, !rest.batches.is_empty())
+        } else {
+            (Log::begin(segments(1), FIRST_SEQUENCE, None)?, false)
         };
-        let database = Database::builder(folder.engine_path())
-            .cache_size(BLOCK_CACHE_BYTES)
-            .max_journaling_size(JOURNAL_BYTES_MAX)
-            .worker_threads(2)
-            .open()
-            .map_err(damaged)?;
-        let options = || KeyspaceCreateOptions::default().max_memtable_size(MEMTABLE_BYTES);
-        let entries = database.keyspace("entries", options).map_err(damaged)?;
-        database.persist(PersistMode::SyncAll).map_err(damaged)?;
         folder.created()?;
-        Ok(Self {
-            entries,
-            database,
-            writing: Mutex::new(()),
-            failed: AtomicBool::new(false),
-            folder,
-        })
+        tree.advance(log.next());
+        let core = Arc::new(Core {
+            tree,
+            segments: log.segments(),
+            snapshots: Snapshots::new(log.next()),
+            failed: OnceLock::new(),
+        });
+        let background = Background::start(&core);
+        let engine = Self { core, log: Mutex::new(log), background, folder };
+        if replayed {
+            engine.seal(&mut engine.locked_log(), 0)?;
+        }
+        Ok(engine)
     }
+
+    fn locked_log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Closes what is in memory and lets it be written, so that the log can forget it. The next
+    /// segment has room for a batch of so many bytes.
+    fn seal(&self, log: &mut Log, content_bytes: usize) -> Result<()> {
+        self.background.wait_for_room(&self.core)?;
+        let segment = log.roll(content_bytes)?;
+        self.core.tree.seal(log.next() - 1);
+        self.background.flush_before(segment);
+        Ok(())
+    }
+
+    fn commit(&self, log: &mut Log, snapshot: Snapshot<'_>, batch: &Batch) -> Result<()> {
+        if let Some(key) = batch.keys().find(|key| key.len() > KEY_BYTES_MAX) {
+            return Err(Error::Unavailable(format!(
+                "a key of {} bytes is above the limit of {KEY_BYTES_MAX}",
+                key.len()
+            )));
+        }
+        let content = encode_batch(batch)?;
+        // What it looked at need not be kept while it waits.
+        drop(snapshot);
+        let commit = |log: &mut Log| {
+            if !log.has_room(content.len()) {
+                self.seal(log, content.len())?;
+            }
+            let sequence = log.append(&content)?;
+            let entries = decode_batch(&content).ok_or_else(|| unknown_form(sequence))?;
+            self.core.tree.apply(&entries, sequence);
+            self.core.tree.advance(sequence + 1);
+            self.core.snapshots.publish(sequence + 1);
+            Ok(())
+        };
+        commit(log).inspect_err(|error| self.core.fail(error))
+    }
+}
+
+fn unknown_form(sequence: u64) -> Error {
+    Error::Corrupt(format!(
+        "batch {sequence} of the log has a form that this Campanile does not know"
+    ))
 }
 
 impl Engine for Embedded {
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
-        let writing = (access == Access::Write)
-            .then(|| self.writing.lock().unwrap_or_else(PoisonError::into_inner));
-        if self.failed.load(Ordering::Acquire) {
-            return Err(Error::Unavailable(
-                "a write to its disk failed; restart the server when the disk is well".to_owned(),
-            ));
+        let log = (access == Access::Write).then(|| self.locked_log());
+        self.core.check()?;
+        Ok(Box::new(EmbeddedTransaction {
+            engine: self,
+            snapshot: self.core.snapshots.open(),
+            log,
+        }))
+    }
+}
+
+impl Drop for Embedded {
+    /// Writes what is in memory, so that the next start finds nothing to read again.
+    fn drop(&mut self) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.core.check().is_ok() && !log.is_broken() && !log.is_empty() {
+            // What fails here is in the log.
+            self.seal(&mut log, 0).ok();
         }
-        let snapshot = self.database.snapshot();
-        Ok(Box::new(EmbeddedTransaction { engine: self, snapshot, _writing: writing }))
+        drop(log);
+        self.background.stop();
     }
 }
 
@@ -85,44 +182,22 @@ impl fmt::Debug for Embedded {
 
 struct EmbeddedTransaction<'a> {
     engine: &'a Embedded,
-    snapshot: Snapshot,
-    _writing: Option<MutexGuard<'a, ()>>,
+    snapshot: Snapshot<'a>,
+    log: Option<MutexGuard<'a, Log>>,
 }
 
 impl Transaction for EmbeddedTransaction<'_> {
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
-        let value = self.snapshot.get(&self.engine.entries, key).map_err(unreadable)?;
-        Ok(value.map(|value| value.to_vec()))
+        self.engine.core.tree.get(key, self.snapshot.number)
     }
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-        let range = range.start.as_slice()..range.end.as_slice();
-        let entries = self.snapshot.range(&self.engine.entries, range).take(limit);
-        entries
-            .map(|entry| {
-                let (key, value) = entry.into_inner().map_err(unreadable)?;
-                Ok((key.to_vec(), value.to_vec()))
-            })
-            .collect()
+        self.engine.core.tree.scan(range, limit, self.snapshot.number)
     }
 
     fn commit(self: Box<Self>, batch: &Batch) -> Result<()> {
-        let engine = self.engine;
-        let mut write = engine.database.batch().durability(Some(PersistMode::SyncAll));
-        for (key, value) in batch {
-            match value {
-                Some(value) => write.insert(&engine.entries, key.as_slice(), value.as_slice()),
-                None => write.remove(&engine.entries, key.as_slice()),
-            }
-        }
-        write.commit().map_err(|error| {
-            engine.failed.store(true, Ordering::Release);
-            Error::Unavailable(format!("a write to its disk failed: {error}"))
-        })
+        let Self { engine, snapshot, log } = *self;
+        let mut log = log.ok_or(Error::ReadOnly)?;
+        engine.commit(&mut log, snapshot, batch)
     }
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "it is passed to map_err")]
-fn unreadable(error: fjall::Error) -> Error {
-    Error::Unavailable(format!("a read from its disk failed: {error}"))
 }
