@@ -69,6 +69,17 @@ impl Error {
         &self.message
     }
 
+    /// Returns what caused the error, for the log: each cause behind a colon.
+    pub fn causes(&self) -> String {
+        let mut causes = String::new();
+        let mut source = std::error::Error::source(self);
+        while let Some(cause) = source {
+            causes = format!("{causes}: {cause}");
+            source = cause.source();
+        }
+        causes
+    }
+
     /// Returns the JSON body that the client reads.
     ///
     /// Recorded from the real service: aws/amazon-chime-sdk-js#1569.

@@ -83,7 +83,7 @@ impl Api {
 
     /// Tells whether the store answers.
     pub fn check(&self) -> Result<()> {
-        self.store.read(|_| Ok(()))
+        guarded(|| self.store.read(|_| Ok(())))
     }
 
     async fn answer(self: &Arc<Self>, request: &Request) -> Result<Done> {
@@ -283,15 +283,12 @@ fn answer(
 fn log(request: &Request, error: &Error, request_id: &str) {
     let (method, target) = (&request.method, path_of(&request.target));
     if error.exception().status().is_server_error() {
-        let mut chain = String::new();
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            chain = format!("{chain}: {cause}");
-            source = cause.source();
-        }
-        tracing::error!(request_id, %method, target, "{}{chain}", error.exception().name());
+        let (exception, causes) = (error.exception().name(), error.causes());
+        tracing::error!(request_id, %method, target, "{exception}{causes}");
     } else {
-        tracing::info!(request_id, %method, target, "{error}");
+        // What follows the first line is an echo of the request, and that is for the client alone.
+        let message = error.message().lines().next().unwrap_or_default();
+        tracing::info!(request_id, %method, target, "{}: {message}", error.exception().name());
     }
 }
 

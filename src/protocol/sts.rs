@@ -1,7 +1,7 @@
 //! `sts:GetCallerIdentity` on the same port: the AWS Query protocol, form in, XML out.
 
 use super::error::{Error, Exception, Result};
-use super::{Api, Request, answer, log};
+use super::{Api, Request, answer, guarded, log};
 use crate::operations::sts::{GetCallerIdentityResponse, get_caller_identity};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -36,7 +36,8 @@ pub(super) fn respond(api: &Api, request: &Request, request_id: &str) -> Respons
 }
 
 fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
-    let credential = api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts"))?;
+    let credential =
+        guarded(|| api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts")))?;
     let form = match request.method {
         Method::GET => request.target.split_once('?').unwrap_or_default().1,
         _ => std::str::from_utf8(&request.body).unwrap_or_default(),
@@ -91,5 +92,11 @@ fn code(exception: Exception) -> &'static str {
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    // XML 1.0 has no way to write these.
+    let unwritable =
+        |c: char| c != '\n' && (c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}'));
+    text.replace(unwritable, "\u{fffd}")
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
