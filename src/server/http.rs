@@ -5,6 +5,7 @@ use super::refusal::Refusing;
 use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::{Api, REQUEST_ID, Request, failure, new_request_id, request_id_header};
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
@@ -29,7 +30,7 @@ const TARGET_BYTES_MAX: usize = 8 << 10;
 /// How long a request's line and headers may be together, in bytes.
 pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How many headers a request may have.
-pub(super) const HEADERS_MAX: usize = 100;
+const HEADERS_MAX: usize = 100;
 /// How many connections may be open; a further one waits to be accepted.
 const CONNECTIONS_MAX: usize = 10_000;
 /// How long a connection may take to send a request's head, or be idle between requests.
@@ -97,6 +98,8 @@ fn serve_connection(
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
+        // A client that has nothing more to send still waits for its answers.
+        .half_close(true)
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
@@ -138,6 +141,7 @@ async fn respond(
 fn health(state: Result<()>) -> Response<Bytes> {
     let request_id = new_request_id();
     if let Err(error) = state {
+        tracing::error!(request_id, "not ready{}", error.causes());
         return failure(&error, &request_id);
     }
     let mut response = Response::new(Bytes::from_static(b"{\"Status\":\"ok\"}"));
@@ -150,14 +154,29 @@ fn health(state: Result<()>) -> Response<Bytes> {
 /// Reads a request to its end, within the limits.
 async fn receive(request: http::Request<Incoming>) -> Result<Request> {
     let (parts, body) = request.into_parts();
-    let target = parts.uri.path_and_query().map_or("", |target| target.as_str());
+    let Some(target) = parts.uri.path_and_query().map(PathAndQuery::as_str) else {
+        return Err(Error::new(
+            Exception::MalformedHttpRequestException,
+            format!("The request's target must be a path; it is '{}'", parts.uri),
+        ));
+    };
     if target.len() > TARGET_BYTES_MAX {
         return Err(Error::new(
             Exception::RequestUriTooLongException,
             format!("The request's URI has {} bytes; it may have {TARGET_BYTES_MAX}", target.len()),
         ));
     }
+    // The HTTP library's own limit only holds roughly.
+    let header_bytes = parts.headers.iter().map(|(name, value)| name.as_str().len() + value.len());
+    if header_bytes.sum::<usize>() > HEAD_BYTES_MAX {
+        return Err(head_too_large());
+    }
     let target = target.to_owned();
+    let announced = body.size_hint().lower();
+    if parts.headers.contains_key(header::EXPECT) && announced > BODY_BYTES_MAX as u64 {
+        // The client waits with its body for a word that it will not get.
+        return Err(too_large(announced));
+    }
     let body = if body.is_end_stream() { Bytes::new() } else { receive_body(body).await? };
     Ok(Request { method: parts.method, target, headers: parts.headers, body })
 }
@@ -174,13 +193,7 @@ async fn receive_body(mut body: Incoming) -> Result<Bytes> {
     });
     match received.await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Error::new(
-            Exception::RequestEntityTooLargeException,
-            format!(
-                "The request's body may have {BODY_BYTES_MAX} bytes{}",
-                if announced > 0 { format!("; it has {announced}") } else { String::new() }
-            ),
-        )),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large(announced)),
         Ok(Err(error)) => Err(Error::new(
             Exception::MalformedHttpRequestException,
             "The request's body ended before its announced length, or its chunks are malformed",
@@ -191,4 +204,25 @@ async fn receive_body(mut body: Incoming) -> Result<Bytes> {
             format!("The request's body did not arrive within {} seconds", BODY_TIMEOUT.as_secs()),
         )),
     }
+}
+
+/// Returns the error of a head that is beyond the limits.
+pub(super) fn head_too_large() -> Error {
+    Error::new(
+        Exception::RequestHeaderFieldsTooLargeException,
+        format!(
+            "The request's line and headers may have {HEAD_BYTES_MAX} bytes and {HEADERS_MAX} \
+             headers"
+        ),
+    )
+}
+
+fn too_large(announced: u64) -> Error {
+    Error::new(
+        Exception::RequestEntityTooLargeException,
+        format!(
+            "The request's body may have {BODY_BYTES_MAX} bytes{}",
+            if announced > 0 { format!("; it has {announced}") } else { String::new() }
+        ),
+    )
 }

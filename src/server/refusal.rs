@@ -4,7 +4,7 @@
 //! body. Clients of this API are promised an error they can read, so this stream puts one in the
 //! place of the library's.
 
-use super::http::{HEAD_BYTES_MAX, HEADERS_MAX};
+use super::http::{HEAD_BYTES_MAX, head_too_large};
 use crate::protocol::error::{Error, Exception};
 use crate::protocol::{REQUEST_ID, new_request_id};
 use std::io;
@@ -89,25 +89,19 @@ fn refusal_for(bytes: &[u8]) -> Option<Vec<u8>> {
             Exception::RequestUriTooLongException,
             format!("The request's URI is longer than {HEAD_BYTES_MAX} bytes"),
         ),
-        b"431" => Error::new(
-            Exception::RequestHeaderFieldsTooLargeException,
-            format!(
-                "The request's line and headers may have {HEAD_BYTES_MAX} bytes and \
-                 {HEADERS_MAX} headers"
-            ),
-        ),
+        b"431" => head_too_large(),
         _ => Error::new(
             Exception::MalformedHttpRequestException,
             "The request is not well-formed HTTP/1.1",
         ),
     };
-    tracing::info!("{error}");
-    Some(refusal(&error))
+    let request_id = new_request_id();
+    tracing::info!(request_id, "{error}");
+    Some(refusal(&error, &request_id))
 }
 
-fn refusal(error: &Error) -> Vec<u8> {
-    let request_id = new_request_id();
-    let body = error.body(&request_id);
+fn refusal(error: &Error, request_id: &str) -> Vec<u8> {
+    let body = error.body(request_id);
     let exception = error.exception();
     let head = format!(
         "HTTP/1.1 {}\r\nx-amzn-RequestId: {request_id}\r\nx-amzn-ErrorType: {}\r\n\
