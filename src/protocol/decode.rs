@@ -128,7 +128,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
     }
 }
 
-/// A member's name, borrowed where no escape stands in it.
+/// A name, borrowed where no escape stands in it.
 #[derive(Deserialize)]
 #[serde(transparent)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -169,13 +169,17 @@ impl<'de> Deserializer<'de> for Member<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        name: &'static str,
-        variants: &'static [&'static str],
+        _name: &'static str,
+        _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         match self {
             Self::Uri(text) => visitor.visit_enum(text.into_deserializer()),
-            Self::Json(json) => json.deserialize_enum(name, variants, visitor),
+            // An enum's value is its name. serde_json would take an object with that name too.
+            Self::Json(json) => {
+                let Name(text) = Name::deserialize(json)?;
+                visitor.visit_enum(text.into_deserializer())
+            }
         }
     }
 
@@ -187,8 +191,13 @@ impl<'de> Deserializer<'de> for Member<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    /// What nobody reads need not be readable: it may be nested deeper than a parser would go.
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        visitor.visit_unit()
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct identifier ignored_any
+        tuple tuple_struct map struct identifier
     }
 }

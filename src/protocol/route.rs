@@ -156,7 +156,9 @@ pub fn member_name(uri_name: &str) -> String {
 
 /// Tells whether the API writes names so; another is one of those that it ignores.
 fn is_uri_name(name: &str) -> bool {
-    name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    let is_word =
+        |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    name.split('-').all(is_word)
 }
 
 fn parse_query(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
