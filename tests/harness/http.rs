@@ -3,9 +3,12 @@
 use ::http::HeaderMap;
 use campanile::protocol::error::Exception;
 use serde_json::Value;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::collections::HashSet;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
+use uuid::{Uuid, Version};
 
 /// How long a test waits for an answer before it fails.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -45,50 +48,109 @@ impl Answer {
 
 /// Writes a request as it goes over the wire.
 pub fn request(method: &str, target: &str, headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
-    let mut request = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
-    for (name, value) in headers {
-        request.extend(name.as_str().as_bytes());
-        request.extend(b": ");
-        request.extend(value.as_bytes());
-        request.extend(b"\r\n");
-    }
+    let mut framing = String::new();
     if !body.is_empty() || method == "POST" || method == "PUT" {
-        request.extend(format!("content-length: {}\r\n", body.len()).as_bytes());
+        framing = format!("content-length: {}\r\n", body.len());
     }
-    request.extend(b"\r\n");
+    let mut request = head(method, target, headers, &framing);
     request.extend(body);
     request
 }
 
-/// Sends bytes on a connection of their own, and reads one answer.
-pub fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-    // A server that has seen enough may close before all is sent; its answer counts.
-    stream.write_all(request).ok();
-    read_answer(&mut stream)
+/// Writes a request's line and headers, and the lines that say how its body is framed.
+pub fn head(method: &str, target: &str, headers: &HeaderMap, framing: &str) -> Vec<u8> {
+    let mut head = format!("{method} {target} HTTP/1.1\r\n").into_bytes();
+    for (name, value) in headers {
+        head.extend(name.as_str().as_bytes());
+        head.extend(b": ");
+        head.extend(value.as_bytes());
+        head.extend(b"\r\n");
+    }
+    head.extend(framing.as_bytes());
+    head.extend(b"\r\n");
+    head
 }
 
-/// Reads one answer from a connection.
-pub fn read_answer(stream: &mut TcpStream) -> Answer {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        let count = stream.read(&mut byte).unwrap();
-        assert!(count > 0, "the connection ended in '{}'", String::from_utf8_lossy(&head));
-        head.push(byte[0]);
+/// Sends bytes on a connection of their own, and reads one answer.
+pub fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
+    let mut connection = Connection::open(address);
+    connection.send(request);
+    connection.answer()
+}
+
+/// A connection to a server, on which a test says every byte.
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Self {
+        let stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
+        Self(stream)
     }
-    let head = String::from_utf8(head).unwrap();
-    let mut lines = head.split("\r\n");
-    let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
-    let headers: Vec<_> = lines
-        .filter_map(|line| line.split_once(": "))
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect();
-    let mut answer = Answer { status, headers, body: String::new() };
-    let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body).unwrap();
-    answer.body = String::from_utf8(body).unwrap();
-    answer
+
+    /// Sends bytes. A server that has seen enough may close before all is sent; its answer counts.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).ok();
+    }
+
+    /// Says that nothing more will be sent.
+    pub fn finish(&mut self) {
+        self.0.shutdown(Shutdown::Write).unwrap();
+    }
+
+    /// Reads one answer.
+    pub fn answer(&mut self) -> Answer {
+        let mut answer = self.answer_without_body();
+        let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        answer.body = String::from_utf8(body).unwrap();
+        answer
+    }
+
+    /// Reads one answer to a HEAD request, which announces a body that does not follow.
+    pub fn answer_without_body(&mut self) -> Answer {
+        let head = self.read_head();
+        let mut lines = head.split("\r\n");
+        let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
+        let headers: Vec<_> = lines
+            .filter_map(|line| line.split_once(": "))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        let answer = Answer { status, headers, body: String::new() };
+        assert_fresh(&answer);
+        answer
+    }
+
+    /// Reads up to an empty line.
+    pub fn read_head(&mut self) -> String {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") {
+            let count = self.0.read(&mut byte).unwrap();
+            assert!(count > 0, "the connection ended in '{}'", String::from_utf8_lossy(&head));
+            head.push(byte[0]);
+        }
+        String::from_utf8(head).unwrap()
+    }
+
+    /// Waits until the server closes, and asserts that it has nothing more to say.
+    pub fn assert_closed(&mut self) {
+        let mut rest = Vec::new();
+        match self.0.read_to_end(&mut rest) {
+            Ok(_) => {}
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        }
+        assert_eq!(String::from_utf8_lossy(&rest), "");
+    }
+}
+
+/// Asserts what holds for every answer whatsoever: it has a request id that no other has.
+fn assert_fresh(answer: &Answer) {
+    static SEEN: LazyLock<Mutex<HashSet<Uuid>>> = LazyLock::new(Mutex::default);
+    let id = answer.header("x-amzn-requestid").unwrap_or_else(|| panic!("no id: {answer:?}"));
+    let uuid: Uuid = id.parse().unwrap();
+    assert_eq!(uuid.get_version(), Some(Version::Random), "{answer:?}");
+    assert_eq!(uuid.to_string(), id, "lower case, with hyphens");
+    assert!(SEEN.lock().unwrap().insert(uuid), "{answer:?}");
 }

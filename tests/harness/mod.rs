@@ -1,6 +1,6 @@
 //! A server in this process and a client that signs: what the tests at the wire are written with.
 
-mod http;
+pub mod http;
 
 pub use http::{Answer, exchange};
 
@@ -12,7 +12,7 @@ use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{self, Origins, Settings};
-use campanile::store::{self, Location, Store, Tx};
+use campanile::store::{self, Engine, Location, Store, Tx};
 use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,6 +39,8 @@ pub struct Server {
 #[derive(Default)]
 pub struct Options {
     pub cors_origins: Vec<String>,
+    /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
+    pub engine: Option<Arc<dyn Engine>>,
 }
 
 impl Server {
@@ -87,7 +89,10 @@ impl Server {
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
-                let store = Store::open(&settings.store).unwrap();
+                let store = match options.engine {
+                    Some(engine) => Store::over(engine),
+                    None => Store::open(&settings.store).unwrap(),
+                };
                 store.write(fill).await.unwrap();
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
@@ -105,7 +110,7 @@ impl Server {
             location,
             stop: Some(stop),
             thread: Some(thread),
-            folder: folder,
+            folder,
         }
     }
 
@@ -173,6 +178,12 @@ pub struct TestClock {
 }
 
 impl TestClock {
+    /// Returns a clock that goes apart from this one: ahead, or behind.
+    pub fn apart(&self, milliseconds: i64) -> Self {
+        let offset = self.offset.load(Ordering::SeqCst) + milliseconds;
+        Self { offset: Arc::new(AtomicI64::new(offset)) }
+    }
+
     pub fn clock(&self) -> Clock {
         let (offset, system) = (Arc::clone(&self.offset), Clock::system());
         Clock::new(move || {
