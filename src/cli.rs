@@ -1,9 +1,8 @@
 //! The command line.
 
 use crate::client::{CallError, Client};
-use crate::clock::Clock;
 use crate::config::ServeArgs;
-use crate::server::{NewRoot, Server, telemetry};
+use crate::server::{self, NewRoot, Server, telemetry};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
@@ -11,7 +10,6 @@ use serde_json::{Map, Value, json};
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// The exit codes of the AWS CLI: a wrong command line, and an error that the service answered.
 const USAGE: u8 = 252;
@@ -107,18 +105,9 @@ pub fn run() -> ExitCode {
 fn serve(args: ServeArgs) -> ExitCode {
     let (format, level) = args.log();
     telemetry::start_log(format, level);
-    let served = args.settings().and_then(|settings| {
-        let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
-        runtime.block_on(async {
-            let server = Server::start(settings, Clock::system())
-                .await
-                .map_err(|error| error.to_string())?;
-            let stop = stop_signal().map_err(|error| error.to_string())?;
-            announce(&server).map_err(|error| error.to_string())?;
-            server.serve(stop).await;
-            Ok(())
-        })
-    });
+    let served = args
+        .settings()
+        .and_then(|settings| server::run(settings, announce).map_err(|error| error.to_string()));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error, 1),
@@ -162,18 +151,6 @@ export AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
         root.access_key_id,
         root.secret_access_key.expose()
     )
-}
-
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: no new connections; open requests are finished");
-    })
 }
 
 fn call(args: CallArgs) -> Result<Option<Value>, CallError> {

@@ -2,10 +2,12 @@
 
 mod cors;
 mod http;
+mod process;
 mod refusal;
 pub mod telemetry;
 
 pub use cors::Origins;
+pub use process::run;
 
 use crate::access::{Deployment, RootSettings};
 use crate::clock::Clock;
