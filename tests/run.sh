@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Runs every test on every engine, and closes with what each runner says about itself.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+export TEST_TOOLS=$PWD/.tools
+export TEST_PYTHON=$TEST_TOOLS/venv/bin/python
+export TEST_BOTOCORE_MODEL=$TEST_TOOLS/botocore/data/chime/2018-05-01/service-2.json.gz
+
+target=$(cargo metadata --locked --no-deps --format-version 1 |
+    "$TEST_PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+export TEST_BINARY=$target/debug/campanile
+logs=$TEST_TOOLS/logs
+rm -rf "$logs"
+mkdir -p "$logs"
+steps=() failed=0
+
+# Runs a step, shows it, and keeps what it said. A failure does not hide those behind it.
+step() {
+    local name=$1 begun=$SECONDS state=ok
+    shift
+    printf '\n== %s\n' "$name"
+    "$@" 2>&1 | tee "$logs/$name" || { state=FAILED && failed=1; }
+    steps+=("$name|$state|$((SECONDS - begun))")
+}
+
+# The lines with which cargo test, cargo nextest, pytest and node --test end.
+summary() {
+    grep -E '^test result: |^ +Summary \[|^(=+ )?[0-9]+ (passed|failed|error).* in [0-9.]+s|^ℹ (tests|pass|fail) ' \
+        "$logs/$1" | sed 's/^ */    /' || true
+}
+
+rust_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --locked "$@"
+    else
+        cargo test --locked "$@"
+    fi
+}
+
+client_suites() {
+    local server=("$TEST_PYTHON" tests/clients/server.py "$1")
+    step "boto3 and aws on $1" "${server[@]}" "$TEST_PYTHON" -m pytest -q tests/clients/python
+    step "aws-sdk-js on $1" "${server[@]}" node --test --test-reporter=spec \
+        tests/clients/js/accounts.test.js
+    step "aws-sdk-rust on $1" "${server[@]}" cargo test "${rust_client[@]}"
+}
+
+rust_client=(--locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$target/clients")
+# One build for all that follows, the program itself included.
+step 'build' cargo test --locked --no-run
+step 'build aws-sdk-rust' cargo test "${rust_client[@]}" --no-run
+if ((failed)); then
+    exit 1
+fi
+step 'unit tests' rust_tests --lib
+step 'documentation tests' cargo test --locked --doc
+for engine in memory embedded; do
+    TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main
+    client_suites "$engine"
+done
+
+printf '\n== In short\n'
+for entry in "${steps[@]}"; do
+    IFS='|' read -r name state seconds <<<"$entry"
+    printf '%-6s %4s s  %s\n' "$state" "$seconds" "$name"
+    summary "$name"
+done
+printf 'All in %s s\n' "$SECONDS"
+exit "$failed"
