@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// What is not the project's own text.
 const SKIPPED: [&str; 6] =
     [".git", ".tools", "target", "node_modules", "campanile-data", "__pycache__"];
+const LOCK_FILES: [&str; 2] = ["Cargo.lock", "package-lock.json"];
 const LINES_MAX: usize = 500;
 /// What the service model of botocore has.
 const MODELLED_OPERATIONS: usize = 62;
@@ -245,7 +246,8 @@ fn what_is_left_to_do_has_an_issue() {
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME")];
     let mut wrong = Vec::new();
     // Lock files hold hashes, in which any letters may stand.
-    for text in texts().iter().filter(|text| !text.path.contains("lock")) {
+    let is_lock = |path: &str| LOCK_FILES.iter().any(|name| path.ends_with(name));
+    for text in texts().iter().filter(|text| !is_lock(&text.path)) {
         for (index, line) in text.text.lines().enumerate() {
             for mark in marks.iter().filter(|mark| named(line, mark)) {
                 if !line.contains(&format!("{mark}(#")) {
