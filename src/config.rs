@@ -25,7 +25,7 @@ const KNOWN: [&str; 8] = [
 
 /// The settings of `campanile serve`.
 #[derive(Args, Clone, Debug)]
-#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
+#[expect(clippy::doc_markdown, rustdoc::bare_urls, reason = "the comments are the text of --help")]
 #[command(after_help = "\
 The root credential comes from the environment, so that no secret stands in a process list:
   CAMPANILE_ROOT_ACCESS_KEY_ID      its access key id, letters, digits and _
