@@ -9,7 +9,9 @@
     reason = "a test says what is wrong by failing, and has no public items"
 )]
 
+mod conformance;
 mod harness;
+mod model;
 mod operations;
 mod protocol;
 mod tidy;

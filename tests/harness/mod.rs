@@ -4,6 +4,7 @@ pub mod http;
 
 pub use http::{Answer, exchange};
 
+use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::access::{RootSettings, SecretAccessKey};
 use campanile::client::target_and_body;
@@ -239,11 +240,13 @@ impl Client {
         answer["Account"]["AccountId"].as_str().unwrap().to_owned()
     }
 
-    /// Signs a request with this target and body, and sends it.
+    /// Signs a request with this target and body, sends it, and holds the answer against the model.
     pub fn send(&self, method: &str, target: &str, body: &[u8]) -> Answer {
         let target = format!("{}{target}", self.prefix);
         let headers = self.signed(method, &target, body, "chime");
-        exchange(self.address, &http::request(method, &target, &headers, body))
+        let answer = exchange(self.address, &http::request(method, &target, &headers, body));
+        model::check(method, &target, &answer);
+        answer
     }
 
     /// Returns the headers of a signed request, `host` among them.

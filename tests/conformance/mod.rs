@@ -1,0 +1,231 @@
+//! The server against the service model, at the wire: every operation of the table, with requests
+//! that are generated from the model's shapes.
+//!
+//! Whatever is answered here, and in every other test, is also held against the operation's output
+//! and its declared errors: see [`crate::model::check`].
+
+mod botocore;
+mod generate;
+mod members;
+mod request;
+mod routes;
+mod sensitive;
+
+use crate::harness::{Answer, Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
+use crate::model::{Operation, Seen, check, common_error, model};
+use campanile::clock::Timestamp;
+use campanile::operations::accounts::{
+    AccountRecord, AccountStatus, AccountType, LicenseGroup, SigninDelegateGroup,
+};
+use campanile::operations::table;
+use campanile::protocol::error::Exception;
+use campanile::protocol::shapes::License;
+use generate::{assert_sound, reachable, simplest, with};
+use request::{Request, Spelling};
+use serde_json::{Map, Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Debug;
+
+/// An account with a value in every member, which every licence suits.
+const ACCOUNT_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
+/// A member whose values only the server makes.
+const NEXT_TOKEN: &str = "NextToken";
+
+/// Returns the operations that the server has of the model's.
+fn operations() -> Vec<&'static Operation> {
+    let lines = table().into_iter().filter(|line| !line.uri.starts_with("/campanile/"));
+    let known = |name: &str| {
+        let operation = model().operations.get(name);
+        operation.unwrap_or_else(|| panic!("the model has no {name}"))
+    };
+    lines.map(|line| known(line.name)).collect()
+}
+
+/// Starts a server with what the requests ask for.
+fn server() -> Server {
+    Server::start_with(Options::default(), |mut tx| {
+        tx.insert(&account(ACCOUNT_ID))?;
+        tx.insert(&account("another"))
+    })
+}
+
+fn account(account_id: &str) -> AccountRecord {
+    AccountRecord {
+        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
+        account_id: account_id.to_owned(),
+        name: format!("a {account_id}"),
+        account_type: AccountType::EnterpriseLwa,
+        account_status: AccountStatus::Suspended,
+        billing_type: "SeatBilling".to_owned(),
+        // Its last digits are zeros, which must be written all the same.
+        created_timestamp: Timestamp::from_millisecond(1_545_331_082_000).unwrap(),
+        default_license: License::ProTrial,
+        delegation_status: "NoDelegation".to_owned(),
+        directory_id: Some("d-906717dc08".to_owned()),
+        groups: vec![LicenseGroup { group_id: "basic_users".to_owned(), license: License::Basic }],
+        signin_delegate_groups: vec![SigninDelegateGroup { group_name: "delegates".to_owned() }],
+        supported_licenses: vec![License::Basic, License::Plus, License::Pro, License::ProTrial],
+        use_pro_trial_license: false,
+        deleted_timestamp: None,
+    }
+}
+
+/// Members that are ids of something that exists.
+const IDS: [&str; 1] = ["AccountId"];
+
+fn existing(client: &Client, operation: &Operation, member: &str) -> Option<Value> {
+    match member {
+        // What is deleted is there once.
+        "AccountId" if operation.http.method == "DELETE" => Some(client.create_account("a").into()),
+        "AccountId" => Some(ACCOUNT_ID.into()),
+        id => {
+            assert!(!IDS.contains(&id), "{id} needs a line here");
+            None
+        }
+    }
+}
+
+/// Returns the members of a request that must succeed: all of them, or only the required ones.
+fn baseline(client: &Client, operation: &Operation, all: bool) -> Map<String, Value> {
+    let input = model().input(operation);
+    let mut members = Map::new();
+    for (name, member) in input.into_iter().flat_map(|input| &input.members) {
+        let required = input.unwrap().required.contains(name);
+        if required || all && name != NEXT_TOKEN {
+            let value = existing(client, operation, name)
+                .unwrap_or_else(|| simplest(model().shape(member)));
+            members.insert(name.clone(), value);
+        }
+    }
+    members
+}
+
+fn required(client: &Client, operation: &Operation) -> Map<String, Value> {
+    baseline(client, operation, false)
+}
+
+fn send(client: &Client, operation: &Operation, members: &Map<String, Value>) -> Answer {
+    Request::new(operation, members, Spelling::Usual).send(client)
+}
+
+/// Asserts that an answer is the modelled one to a bad request, and that it names the members.
+fn assert_refused(answer: &Answer, members: &[&str], what: &dyn Debug) -> String {
+    assert_eq!(answer.status, 400, "{what:?}: {answer:?}");
+    let (exception, message) = answer.error();
+    assert_eq!(exception, "BadRequestException", "{what:?}: {answer:?}");
+    for member in members {
+        assert!(message.contains(member), "'{message}' names no {member}: {what:?}");
+    }
+    message
+}
+
+fn assert_served(answer: &Answer, what: &dyn Debug) {
+    assert!(answer.status < 300, "{what:?}: {answer:?}");
+}
+
+fn assert_unknown(answer: &Answer, what: &dyn Debug) {
+    assert_eq!(answer.error().0, "UnknownOperationException", "{what:?}: {answer:?}");
+}
+
+#[test]
+fn the_table_is_the_models() {
+    for line in table().into_iter().filter(|line| !line.uri.starts_with("/campanile/")) {
+        let operation = &model().operations[line.name];
+        assert_eq!(line.name, operation.name);
+        assert_eq!(line.method.as_str(), operation.http.method, "{line:?}");
+        assert_eq!(line.uri, operation.http.request_uri, "{line:?}");
+        assert_eq!(line.status, operation.http.response_code, "{line:?}");
+    }
+    let names: BTreeSet<_> = table().iter().map(|line| line.name).collect();
+    assert_eq!(names.len(), table().len(), "each operation has one line");
+}
+
+#[test]
+fn the_exceptions_are_the_models() {
+    let errors =
+        model().shapes.iter().filter_map(|(name, shape)| Some((name, shape.error.as_ref()?)));
+    let modelled: BTreeMap<_, _> =
+        errors.map(|(name, error)| (name.as_str(), error.http_status_code)).collect();
+    let codes = model().shapes["ErrorCode"].values.as_ref().unwrap();
+    for exception in Exception::ALL {
+        let (name, code) = (exception.name(), exception.code());
+        let status = modelled.get(name).copied().or_else(|| common_error(name));
+        assert_eq!(status, Some(exception.status().as_u16()), "{name}");
+        assert_eq!(codes.iter().any(|it| it == code), modelled.contains_key(name), "{name}");
+    }
+    let names: BTreeSet<_> = Exception::ALL.iter().map(|exception| exception.name()).collect();
+    for name in modelled.keys() {
+        assert!(names.contains(name), "the server has no {name}");
+    }
+}
+
+#[test]
+fn the_generated_values_are_what_they_are_made_for() {
+    assert_eq!(model().operations.len(), 62);
+    let mut names = BTreeSet::new();
+    let inputs = model().operations.values().filter_map(|operation| operation.input.as_ref());
+    inputs.for_each(|input| reachable(input, &mut names));
+    names.into_iter().for_each(assert_sound);
+}
+
+#[test]
+fn every_operation_answers_with_every_member_of_its_output() {
+    let mut seen = Seen::new();
+    for prefix in ["", "/console"] {
+        let server = server();
+        let client = Client { prefix, ..server.client() };
+        for operation in operations() {
+            let mut requests = vec![baseline(&client, operation, true)];
+            let input = model().input(operation).into_iter().flat_map(|input| &input.members);
+            for (name, member) in input.filter(|(name, _)| *name != NEXT_TOKEN) {
+                let alone = required(&client, operation);
+                let value = alone.get(name).cloned();
+                let value = value.unwrap_or_else(|| simplest(model().shape(member)));
+                requests.push(with(&alone, name, value));
+            }
+            for members in requests.into_iter().chain([required(&client, operation)]) {
+                let request = Request::new(operation, &members, Spelling::Usual);
+                let answer = request.send(&client);
+                assert_served(&answer, &request);
+                let target = format!("{prefix}{}", request.target);
+                seen.extend(check(&request.method, &target, &answer));
+            }
+        }
+    }
+    let mut expected = Seen::new();
+    for output in operations().iter().filter_map(|operation| operation.output.as_ref()) {
+        all_members(&output.name, &mut expected);
+    }
+    assert_eq!(seen, expected, "each member must have had a value once");
+}
+
+#[test]
+fn a_next_token_continues_its_list() {
+    let server = server();
+    let client = server.client();
+    for operation in operations() {
+        let Some(output) = &operation.output else { continue };
+        if !model().shape(output).members.contains_key(NEXT_TOKEN) {
+            continue;
+        }
+        let first = with(&required(&client, operation), "MaxResults", json!(1));
+        let page = send(&client, operation, &first).json();
+        let rest = with(&first, NEXT_TOKEN, page[NEXT_TOKEN].clone());
+        let rest = send(&client, operation, &rest);
+        assert_served(&rest, operation);
+        assert_ne!(rest.json(), page, "{operation:?}");
+        let foreign = with(&first, NEXT_TOKEN, "a".into());
+        assert_refused(&send(&client, operation, &foreign), &[NEXT_TOKEN], operation);
+    }
+}
+
+/// Collects the members of a shape and of all that it holds.
+fn all_members(name: &str, members: &mut Seen) {
+    let shape = &model().shapes[name];
+    for (member, reference) in &shape.members {
+        if members.insert(format!("{name}.{member}")) {
+            all_members(&reference.name, members);
+        }
+    }
+    shape.member.iter().for_each(|element| all_members(&element.name, members));
+}

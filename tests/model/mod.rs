@@ -1,0 +1,240 @@
+//! The service model of AWS, as botocore ships it: what the API must be, read when tests run.
+//!
+//! It is an oracle and never a part of the server. A test without it would prove nothing, so that
+//! its absence fails every test that asks it.
+
+mod answer;
+
+pub use answer::{Seen, check, common_error};
+
+use flate2::read::GzDecoder;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+/// Where the model stands in botocore's folder.
+const FOLDER: &str = "data/chime/2018-05-01";
+
+/// The model: its operations and its shapes, by their names.
+#[derive(Deserialize)]
+pub struct Model {
+    pub operations: BTreeMap<String, Operation>,
+    pub shapes: BTreeMap<String, Shape>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    pub name: String,
+    pub http: Http,
+    pub input: Option<Reference>,
+    pub output: Option<Reference>,
+    pub errors: Vec<Reference>,
+    #[serde(rename = "documentation")]
+    _documentation: Option<String>,
+    #[serde(rename = "deprecated")]
+    _deprecated: Option<bool>,
+    #[serde(rename = "deprecatedMessage")]
+    _deprecated_message: Option<String>,
+}
+
+impl fmt::Debug for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Http {
+    pub method: String,
+    pub request_uri: String,
+    #[serde(default = "ok")]
+    pub response_code: u16,
+}
+
+fn ok() -> u16 {
+    200
+}
+
+/// A shape. A key that is not read here fails the test: it could be a constraint.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Shape {
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    #[serde(default)]
+    pub members: BTreeMap<String, Reference>,
+    #[serde(default)]
+    pub required: Vec<String>,
+    pub member: Option<Reference>,
+    #[serde(rename = "enum")]
+    pub values: Option<Vec<String>>,
+    pub min: Option<usize>,
+    pub max: Option<usize>,
+    pub pattern: Option<String>,
+    #[serde(default)]
+    pub sensitive: bool,
+    pub timestamp_format: Option<String>,
+    pub error: Option<ErrorTrait>,
+    #[serde(rename = "exception")]
+    _exception: Option<bool>,
+    #[serde(rename = "fault")]
+    _fault: Option<bool>,
+    #[serde(rename = "documentation")]
+    _documentation: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    Structure,
+    List,
+    String,
+    Integer,
+    Boolean,
+    Timestamp,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ErrorTrait {
+    pub http_status_code: u16,
+}
+
+/// A shape where it is used: as a member, a list's element, an input, an output or an error.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Reference {
+    #[serde(rename = "shape")]
+    pub name: String,
+    #[serde(default)]
+    pub location: Location,
+    pub location_name: Option<String>,
+    #[serde(rename = "box")]
+    _box: Option<bool>,
+    #[serde(rename = "idempotencyToken")]
+    _idempotency_token: Option<bool>,
+    #[serde(rename = "documentation")]
+    _documentation: Option<String>,
+}
+
+/// Where a member of a request stands.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum Location {
+    #[default]
+    Body,
+    Uri,
+    QueryString,
+}
+
+/// Returns the model, read once.
+pub fn model() -> &'static Model {
+    static MODEL: LazyLock<Model> = LazyLock::new(|| {
+        let path = path_of_model();
+        let bytes =
+            fs::read(&path).unwrap_or_else(|error| absent(&format!("{}: {error}", path.display())));
+        let mut text = String::new();
+        if path.extension().is_some_and(|extension| extension == "gz") {
+            GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
+        } else {
+            text = String::from_utf8(bytes).unwrap();
+        }
+        serde_json::from_str(&text)
+            .unwrap_or_else(|error| panic!("the service model {}: {error}", path.display()))
+    });
+    &MODEL
+}
+
+impl Model {
+    pub fn shape(&self, reference: &Reference) -> &Shape {
+        &self.shapes[&reference.name]
+    }
+
+    /// Returns the members of an operation's request.
+    pub fn input(&self, operation: &Operation) -> Option<&Shape> {
+        operation.input.as_ref().map(|input| self.shape(input))
+    }
+
+    /// Finds the operation that a request's target means, as the model's URIs have it.
+    pub fn operation_at(&self, method: &str, target: &str) -> Option<&Operation> {
+        let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let path = path.strip_prefix("/console").unwrap_or(path);
+        let literal = query
+            .split('&')
+            .find(|pair| pair.starts_with("operation=") || pair.starts_with("type="));
+        self.operations.values().find(|operation| {
+            let uri = &operation.http.request_uri;
+            let (template, query) = uri.split_once('?').unwrap_or((uri, ""));
+            operation.http.method == method
+                && literal.unwrap_or_default() == query
+                && template.split('/').count() == path.split('/').count()
+                && template
+                    .split('/')
+                    .zip(path.split('/'))
+                    .all(|(template, segment)| template.starts_with('{') || template == segment)
+        })
+    }
+}
+
+/// Returns the Python that has botocore.
+pub fn python() -> PathBuf {
+    let environment = project().join(".tools/venv/bin/python");
+    match std::env::var_os("TEST_PYTHON") {
+        Some(python) => python.into(),
+        None if environment.exists() => environment,
+        None => "python3".into(),
+    }
+}
+
+/// Fails a test that needs botocore.
+pub fn absent(reason: &str) -> ! {
+    panic!(
+        "The tests compare the server with the service model of botocore, which is not here: \
+         {reason}. `make test` installs it; or set TEST_PYTHON to a Python that has botocore, or \
+         TEST_BOTOCORE_MODEL to its {FOLDER}/service-2.json.gz."
+    )
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn path_of_model() -> PathBuf {
+    if let Some(path) = std::env::var_os("TEST_BOTOCORE_MODEL") {
+        return path.into();
+    }
+    let environment = fs::read_dir(project().join(".tools/venv/lib")).into_iter().flatten();
+    let installed = environment
+        .map(|version| version.unwrap().path().join("site-packages/botocore"))
+        .find_map(|botocore| model_in(&botocore));
+    installed.unwrap_or_else(|| {
+        let botocore = imported_botocore();
+        model_in(&botocore)
+            .unwrap_or_else(|| absent(&format!("{} has no {FOLDER}", botocore.display())))
+    })
+}
+
+fn model_in(botocore: &Path) -> Option<PathBuf> {
+    let names = ["service-2.json", "service-2.json.gz"];
+    names.map(|name| botocore.join(FOLDER).join(name)).into_iter().find(|path| path.exists())
+}
+
+fn imported_botocore() -> PathBuf {
+    let python = python();
+    let program = "import botocore, os; print(os.path.dirname(botocore.__file__))";
+    let output = Command::new(&python)
+        .args(["-c", program])
+        .output()
+        .unwrap_or_else(|error| absent(&format!("{}: {error}", python.display())));
+    if !output.status.success() {
+        absent(&format!("{} has no botocore", python.display()));
+    }
+    String::from_utf8(output.stdout).unwrap().trim().into()
+}
