@@ -15,7 +15,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{LazyLock, Mutex};
 
 /// How many strings are made of a pattern, and how many of its letters.
-const SAMPLES: usize = 20;
+const SAMPLES: usize = 15;
+/// How many of the shortest texts of a pattern are taken apart.
+const SHORTEST: usize = 3;
 /// How many elements a list without a limit gets at most.
 const ELEMENTS: usize = 3;
 
@@ -281,7 +283,10 @@ fn new_pattern_texts(pattern: &str) -> Vec<String> {
     let letters: Vec<char> = pattern.chars().chain(spaces).chain(others).collect();
     // Anchors say where a text ends, which a whole text does not need.
     assert!(!pattern.contains("[^"), "'{pattern}' needs its anchors told from negations");
-    let made = string_regex(&pattern.replace(['^', '$'], "")).unwrap();
+    let pattern = pattern.replace(['^', '$'], "");
+    let made = string_regex(&pattern).unwrap();
+    // In the shortest texts each letter counts: without one of them the pattern fails.
+    let shortest = string_regex(&pattern.replace(".+", ".").replace(".*", "")).unwrap();
     let collected = |letters: Vec<char>| letters.into_iter().collect::<String>();
     let near = vec(select(letters), 0..8).prop_map(collected);
     let blank = vec(select(spaces.to_vec()), 1..4).prop_map(collected);
@@ -293,6 +298,15 @@ fn new_pattern_texts(pattern: &str) -> Vec<String> {
         texts.extend([format!("{text} "), format!("{text}\n"), format!(" {text}"), text]);
         texts.push(near.new_tree(&mut runner).unwrap().current());
         texts.push(blank.new_tree(&mut runner).unwrap().current());
+    }
+    for _ in 0..SHORTEST {
+        let letters: Vec<char> =
+            shortest.new_tree(&mut runner).unwrap().current().chars().collect();
+        for index in 0..letters.len() {
+            let (before, rest) = letters.split_at(index);
+            let joined = |middle: &[char]| [before, middle, &rest[1..]].concat().iter().collect();
+            texts.extend([joined(&[]), joined(&['\n']), joined(&rest[..1])]);
+        }
     }
     texts
 }
