@@ -56,22 +56,24 @@ pub(super) fn encode<R: Record>(record: &R) -> Vec<u8> {
 
 /// Reads a record, of this version or an older one.
 pub(super) fn decode<R: Record>(bytes: &[u8]) -> Result<R> {
-    match serde_json::from_slice::<Stored<R>>(bytes) {
+    // Checked for UTF-8 as a whole, once: in a slice, serde_json checks every string by itself.
+    let text = std::str::from_utf8(bytes).map_err(|error| Error::Corrupt(error.to_string()))?;
+    match serde_json::from_str::<Stored<R>>(text) {
         Ok(stored) if stored.version == R::VERSION => Ok(stored.record),
-        _ => decode_other_version(bytes),
+        _ => decode_other_version(text),
     }
 }
 
-fn decode_other_version<R: Record>(bytes: &[u8]) -> Result<R> {
+fn decode_other_version<R: Record>(text: &str) -> Result<R> {
     let corrupt = |error: serde_json::Error| Error::Corrupt(error.to_string());
-    let version = serde_json::from_slice::<Stored<IgnoredAny>>(bytes).map_err(corrupt)?.version;
+    let version = serde_json::from_str::<Stored<IgnoredAny>>(text).map_err(corrupt)?.version;
     if version > R::VERSION {
         return Err(Error::Corrupt(format!(
             "a newer Campanile wrote version {version} of a record; this one reads up to {}",
             R::VERSION
         )));
     }
-    let mut record = serde_json::from_slice::<Stored<Value>>(bytes).map_err(corrupt)?.record;
+    let mut record = serde_json::from_str::<Stored<Value>>(text).map_err(corrupt)?.record;
     for from in version..R::VERSION {
         record = R::upgrade(from, record)?;
     }
@@ -135,5 +137,6 @@ mod tests {
         assert!(error.contains("a newer Campanile wrote version 4"), "{error}");
         assert!(decode::<Person>(b"{}").is_err());
         assert!(decode::<Person>(b"\x00").is_err());
+        assert!(decode::<Person>(b"{\"version\":3,\"record\":{\"full_name\":\"\xff\"}}").is_err());
     }
 }
