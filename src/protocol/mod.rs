@@ -206,7 +206,7 @@ impl SigningKeys {
     fn get(&self, signature: &Signature<'_>, credential: &Credential) -> SigningKey {
         let scope = signature.scope();
         let secret = credential.secret_access_key.expose();
-        let name = format!("{secret}/{}/{}/{}", scope.date, scope.region, scope.service);
+        let name = [secret, &scope.date, &scope.region, &scope.service].join("/");
         if let Some(key) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
             return key.clone();
         }

@@ -57,7 +57,8 @@ impl PathForm {
     /// Returns the forms in which a signer may have signed `path`.
     pub(super) fn candidates(path: &str) -> &'static [Self] {
         if super::path_is_normal(path) {
-            return &[Self::Normalized];
+            // Normalising would not change it.
+            return &[Self::Raw];
         }
         if path.ends_with("/.") || path.ends_with("/..") {
             return &[Self::Normalized, Self::NormalizedWithoutSlash, Self::Raw];

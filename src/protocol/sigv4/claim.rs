@@ -123,7 +123,7 @@ fn from_query<'a>(
 
 /// Splits an `Authorization` header into its credential, signed headers and signature.
 fn fields(authorization: &str) -> Result<[Option<&str>; 3]> {
-    let authorization = authorization.trim();
+    let authorization = authorization.trim_ascii();
     if authorization.is_empty() {
         return Err(incomplete("Authorization header cannot be empty"));
     }
@@ -132,8 +132,8 @@ fn fields(authorization: &str) -> Result<[Option<&str>; 3]> {
         return Err(unsupported_algorithm());
     }
     let (mut credential, mut signed_headers, mut signature) = (None, None, None);
-    for field in rest.split(',').map(str::trim) {
-        if rest.trim().is_empty() {
+    for field in rest.split(',').map(str::trim_ascii) {
+        if rest.is_empty() {
             break;
         }
         let Some((name, value)) = field.split_once('=') else {
