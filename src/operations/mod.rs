@@ -66,6 +66,7 @@ pub struct Operation {
     pub status: u16,
     /// Whether the operation changes anything.
     pub access: Access,
+    action: String,
     prepare: Box<Prepare>,
 }
 
@@ -81,9 +82,8 @@ impl Operation {
     }
 
     /// Returns the name that policies know the operation by.
-    pub fn action(&self) -> String {
-        let service = if self.uri.starts_with("/campanile/") { "campanile" } else { "chime" };
-        format!("{service}:{}", self.name)
+    pub fn action(&self) -> &str {
+        &self.action
     }
 }
 
@@ -109,7 +109,9 @@ where
         let call: Call = Box::new(move |cx| encode(&run(cx, &request)?));
         Ok(call)
     });
-    Operation { name, method: method.clone(), uri, status, access: Access::Read, prepare }
+    let service = if uri.starts_with("/campanile/") { "campanile" } else { "chime" };
+    let action = format!("{service}:{name}");
+    Operation { name, method: method.clone(), uri, status, access: Access::Read, action, prepare }
 }
 
 fn write<Q, R>(

@@ -23,9 +23,9 @@ enum Member<'a> {
 
 impl<'a> Members<'a> {
     /// Takes members from the URI and then, from the body, those that the URI does not hold.
-    pub fn new(uri: Vec<(String, Cow<'a, str>)>, body: &'a [u8]) -> Result<Self> {
+    pub fn new(uri: Vec<(Cow<'a, str>, Cow<'a, str>)>, body: &'a [u8]) -> Result<Self> {
         let mut members: Vec<_> =
-            uri.into_iter().map(|(name, value)| (name.into(), Member::Uri(value))).collect();
+            uri.into_iter().map(|(name, value)| (name, Member::Uri(value))).collect();
         if !body.is_empty() {
             let bound = members.len();
             for (name, value) in parse_body(body)? {

@@ -73,7 +73,7 @@ impl Api {
             return sts::respond(self, request, &request_id);
         }
         match self.answer(request).await {
-            Ok(done) => success(&done, &request_id),
+            Ok(done) => success(done, &request_id),
             Err(error) => {
                 log(request, &error, &request_id);
                 failure(&error, &request_id)
@@ -187,7 +187,7 @@ impl Request {
 fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
     let caller = &credential.caller;
     let action = operation.action();
-    if caller.may(&action) {
+    if caller.may(action) {
         return Ok(());
     }
     Err(Error::forbidden(format!("User: {} is not authorized to perform: {action}", caller.arn)))
@@ -248,11 +248,11 @@ pub fn request_id_header(request_id: &str) -> HeaderValue {
     HeaderValue::try_from(request_id).expect("a UUID can stand in a header")
 }
 
-fn success(done: &Done, request_id: &str) -> Response<Bytes> {
+fn success(done: Done, request_id: &str) -> Response<Bytes> {
     let status = StatusCode::from_u16(done.status).expect("the table holds valid statuses");
     let body = match status {
         StatusCode::NO_CONTENT => Bytes::new(),
-        _ => Bytes::copy_from_slice(&done.body),
+        _ => done.body.into(),
     };
     answer(status, request_id, JSON, body)
 }

@@ -45,7 +45,7 @@ pub struct Routed<'r, 't> {
     /// In which form the API answers there.
     pub form: Form,
     /// The members that the URI holds.
-    pub members: Vec<(String, Cow<'t, str>)>,
+    pub members: Vec<(Cow<'r, str>, Cow<'t, str>)>,
 }
 
 impl Router {
@@ -114,11 +114,11 @@ impl Route {
         &self,
         segments: &[&'t str],
         query: Vec<(Cow<'t, str>, Cow<'t, str>)>,
-    ) -> Result<Vec<(String, Cow<'t, str>)>> {
+    ) -> Result<Vec<(Cow<'_, str>, Cow<'t, str>)>> {
         let mut members = Vec::new();
         for (segment, text) in self.segments.iter().zip(segments) {
             if let Segment::Member(name) = segment {
-                members.push((name.clone(), decoded(text)?));
+                members.push((Cow::Borrowed(name.as_str()), decoded(text)?));
             }
         }
         if self.operation.method == Method::GET {
@@ -126,7 +126,7 @@ impl Route {
             for (name, value) in query.into_iter().filter(|(name, _)| is_uri_name(name)) {
                 let member = member_name(&name);
                 if !members.iter().take(bound).any(|(other, _)| *other == member) {
-                    members.push((member, value));
+                    members.push((member.into(), value));
                 }
             }
         }
