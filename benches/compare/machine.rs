@@ -64,11 +64,12 @@ pub fn description(programs: &[(&str, &str)]) -> String {
         line.split_once(':').map_or(String::new(), |(_, value)| value.trim().to_owned())
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let setting = |name: &str| fs::read_to_string(format!("/proc/sys/{name}")).unwrap_or_default();
+    let (kernel, tcp) = (setting("kernel/osrelease"), setting("net/ipv4/tcp_congestion_control"));
     let mut lines = vec![
         format!("cores    {cores} × {}", first("/proc/cpuinfo", "model name")),
         format!("memory   {}", first("/proc/meminfo", "MemTotal")),
-        format!("kernel   Linux {}", kernel.trim()),
+        format!("kernel   Linux {}, TCP {}", kernel.trim(), tcp.trim()),
         format!("folder   {}, on {}", env!("CARGO_TARGET_TMPDIR"), file_system()),
     ];
     lines.extend(
