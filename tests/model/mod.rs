@@ -12,7 +12,6 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
@@ -136,20 +135,22 @@ pub enum Location {
 
 /// Returns the model, read once.
 pub fn model() -> &'static Model {
-    static MODEL: LazyLock<Model> = LazyLock::new(|| {
-        let path = path_of_model();
-        let bytes =
-            fs::read(&path).unwrap_or_else(|error| absent(&format!("{}: {error}", path.display())));
-        let mut text = String::new();
-        if path.extension().is_some_and(|extension| extension == "gz") {
-            GzDecoder::new(bytes.as_slice()).read_to_string(&mut text).unwrap();
-        } else {
-            text = String::from_utf8(bytes).unwrap();
-        }
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("the service model {}: {error}", path.display()))
-    });
-    &MODEL
+    static MODEL: LazyLock<Result<Model, String>> = LazyLock::new(read);
+    match &*MODEL {
+        Ok(model) => model,
+        Err(reason) => absent(reason),
+    }
+}
+
+fn read() -> Result<Model, String> {
+    let path = path_of_model()?;
+    let fault = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
+    let bytes = fs::read(&path).map_err(|error| fault(&error))?;
+    if path.extension().is_some_and(|extension| extension == "gz") {
+        serde_json::from_reader(GzDecoder::new(bytes.as_slice())).map_err(|error| fault(&error))
+    } else {
+        serde_json::from_slice(&bytes).map_err(|error| fault(&error))
+    }
 }
 
 impl Model {
@@ -206,35 +207,36 @@ fn project() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn path_of_model() -> PathBuf {
+fn path_of_model() -> Result<PathBuf, String> {
     if let Some(path) = std::env::var_os("TEST_BOTOCORE_MODEL") {
-        return path.into();
+        return Ok(path.into());
     }
     let environment = fs::read_dir(project().join(".tools/venv/lib")).into_iter().flatten();
     let installed = environment
         .map(|version| version.unwrap().path().join("site-packages/botocore"))
         .find_map(|botocore| model_in(&botocore));
-    installed.unwrap_or_else(|| {
-        let botocore = imported_botocore();
-        model_in(&botocore)
-            .unwrap_or_else(|| absent(&format!("{} has no {FOLDER}", botocore.display())))
-    })
+    match installed {
+        Some(path) => Ok(path),
+        None => imported_model(),
+    }
 }
 
-fn model_in(botocore: &Path) -> Option<PathBuf> {
-    let names = ["service-2.json", "service-2.json.gz"];
-    names.map(|name| botocore.join(FOLDER).join(name)).into_iter().find(|path| path.exists())
-}
-
-fn imported_botocore() -> PathBuf {
+/// Asks Python where its botocore is.
+fn imported_model() -> Result<PathBuf, String> {
     let python = python();
     let program = "import botocore, os; print(os.path.dirname(botocore.__file__))";
     let output = Command::new(&python)
         .args(["-c", program])
         .output()
-        .unwrap_or_else(|error| absent(&format!("{}: {error}", python.display())));
+        .map_err(|error| format!("{}: {error}", python.display()))?;
     if !output.status.success() {
-        absent(&format!("{} has no botocore", python.display()));
+        return Err(format!("{} has no botocore", python.display()));
     }
-    String::from_utf8(output.stdout).unwrap().trim().into()
+    let botocore = String::from_utf8_lossy(&output.stdout);
+    model_in(Path::new(botocore.trim())).ok_or_else(|| format!("{botocore} has no {FOLDER}"))
+}
+
+fn model_in(botocore: &Path) -> Option<PathBuf> {
+    let names = ["service-2.json", "service-2.json.gz"];
+    names.map(|name| botocore.join(FOLDER).join(name)).into_iter().find(|path| path.exists())
 }
