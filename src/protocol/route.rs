@@ -16,6 +16,12 @@ const CONSOLE_PREFIX: &str = "/console/";
 /// The query names whose values select an operation.
 const LITERAL_NAMES: [&str; 2] = ["operation", "type"];
 
+/// How much of a path that reaches nothing is repeated to who asked for it.
+const PATH_CHARACTERS_SHOWN: usize = 200;
+
+/// A name and a value of the query, decoded.
+type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
+
 /// The operation table, arranged for look-ups.
 #[derive(Debug)]
 pub struct Router {
@@ -69,13 +75,13 @@ impl Router {
     pub fn route<'t>(&self, method: &Method, target: &'t str) -> Result<Routed<'_, 't>> {
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         if !path_is_normal(path) {
-            return Err(unknown_operation(method, target));
+            return Err(unknown_operation(method, path, None));
         }
-        let (form, path) = match path.strip_prefix(CONSOLE_PREFIX) {
+        let (form, relative) = match path.strip_prefix(CONSOLE_PREFIX) {
             Some(rest) => (Form::Console, rest),
             None => (Form::Current, path.strip_prefix('/').unwrap_or(path)),
         };
-        let segments: Vec<&str> = path.split('/').collect();
+        let segments: Vec<&str> = relative.split('/').collect();
         let query = parse_query(query)?;
         let literal = query.iter().find(|(name, _)| LITERAL_NAMES.contains(&name.as_ref()));
         let route = self
@@ -84,7 +90,7 @@ impl Router {
             .and_then(|routes| {
                 routes.iter().find(|route| route.matches(method, &segments, literal))
             })
-            .ok_or_else(|| unknown_operation(method, target))?;
+            .ok_or_else(|| unknown_operation(method, path, literal))?;
         Ok(Routed { operation: &route.operation, form, members: route.members(&segments, query)? })
     }
 }
@@ -96,12 +102,7 @@ impl Route {
         Self { segments, literal: query.split_once('='), operation }
     }
 
-    fn matches(
-        &self,
-        method: &Method,
-        segments: &[&str],
-        literal: Option<&(Cow<'_, str>, Cow<'_, str>)>,
-    ) -> bool {
+    fn matches(&self, method: &Method, segments: &[&str], literal: Option<&Pair<'_>>) -> bool {
         self.operation.method == method
             && self.literal == literal.map(|(name, value)| (name.as_ref(), value.as_ref()))
             && self.segments.iter().zip(segments).all(|(segment, text)| match segment {
@@ -113,7 +114,7 @@ impl Route {
     fn members<'t>(
         &self,
         segments: &[&'t str],
-        query: Vec<(Cow<'t, str>, Cow<'t, str>)>,
+        query: Vec<Pair<'t>>,
     ) -> Result<Vec<(Cow<'_, str>, Cow<'t, str>)>> {
         let mut members = Vec::new();
         for (segment, text) in self.segments.iter().zip(segments) {
@@ -161,8 +162,8 @@ fn is_uri_name(name: &str) -> bool {
     name.split('-').all(is_word)
 }
 
-fn parse_query(query: &str) -> Result<Vec<(Cow<'_, str>, Cow<'_, str>)>> {
-    let mut pairs: Vec<(Cow<'_, str>, Cow<'_, str>)> = Vec::new();
+fn parse_query(query: &str) -> Result<Vec<Pair<'_>>> {
+    let mut pairs: Vec<Pair<'_>> = Vec::new();
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let name = decoded_query(name)?;
@@ -202,8 +203,14 @@ fn decoded(text: &str) -> Result<Cow<'_, str>> {
     decoded.map_err(|_| refused(&format!("'{text}' decodes to bytes that are not UTF-8")))
 }
 
-fn unknown_operation(method: &Method, target: &str) -> Error {
-    let shown: String = target.chars().take(200).collect();
+/// Names what was asked for, without the rest of the query: that may hold addresses and signatures,
+/// and the log repeats what is said here.
+fn unknown_operation(method: &Method, path: &str, literal: Option<&Pair<'_>>) -> Error {
+    let mut shown: String = path.chars().take(PATH_CHARACTERS_SHOWN).collect();
+    if let Some((name, value)) = literal {
+        shown.push('?');
+        shown.extend(format!("{name}={value}").chars().take(PATH_CHARACTERS_SHOWN));
+    }
     Error::new(
         Exception::UnknownOperationException,
         format!("No operation of this server is reached by {method} {shown}"),

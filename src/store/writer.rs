@@ -68,7 +68,9 @@ impl fmt::Debug for Writer {
 fn write_groups(engine: &dyn Engine, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
-        let committed = commit_group(engine, &mut group);
+        // An engine that panics must not take the writer with it: all that wait are answered.
+        let committed = catch_unwind(AssertUnwindSafe(|| commit_group(engine, &mut group)))
+            .unwrap_or_else(|_| Err(Error::Unavailable("its engine panicked".to_owned())));
         for job in group.drain(..) {
             job.answer(&committed);
         }
