@@ -85,7 +85,9 @@ fn file_system() -> String {
 
 /// Returns the first line of what a program says about its version.
 fn version(program: &str, flag: &str) -> String {
-    let said = Command::new(program).arg(flag).output().unwrap();
+    let Ok(said) = Command::new(program).arg(flag).output() else {
+        return format!("{program} is not there");
+    };
     let text = [said.stdout, said.stderr].concat();
     String::from_utf8_lossy(&text).lines().next().unwrap_or_default().to_owned()
 }
