@@ -25,3 +25,5 @@ $(stamps)/js: tests/clients/js/package-lock.json
 $(stamps)/%: tests/setup.sh
 	tests/setup.sh $*
 	@mkdir -p $(stamps) && touch $@
+
+include benches/bench.mk
