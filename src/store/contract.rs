@@ -78,9 +78,10 @@ fn empty_and_long_ones_are_kept() {
         assert_eq!(get(engine, b"").unwrap(), b"under the empty key");
         assert_eq!(get(engine, b"a").unwrap(), b"");
         assert_eq!(get(engine, &long_key).unwrap(), long_value);
-        assert_eq!(keys(engine, b"", &[255; 60_001], 9), [vec![], b"a".to_vec(), long_key]);
+        assert_eq!(keys(engine, b"", &vec![255; 60_001], 9), [vec![], b"a".to_vec(), long_key]);
         // More than the log's segments hold, in one batch.
-        let many = (0..9u8).map(|key| (vec![b'm', key], Some([long_value.as_slice(), &[key]].concat())));
+        let many =
+            (0..9u8).map(|key| (vec![b'm', key], Some([long_value.as_slice(), &[key]].concat())));
         commit(engine, &many.collect());
         assert_eq!(keys(engine, b"m", b"n", 99).len(), 9);
         assert_eq!(get(engine, b"m\x08").unwrap().last(), Some(&8));

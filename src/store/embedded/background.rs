@@ -79,8 +79,7 @@ impl Background {
 
     /// Waits until the threads have caught up enough for another segment.
     pub(super) fn wait_for_room(&self, core: &Core) -> Result<()> {
-        let full =
-            || core.tree.sealed() >= SEALED_MAX || core.tree.fresh_runs() >= FRESH_RUNS_MAX;
+        let full = || core.tree.sealed() >= SEALED_MAX || core.tree.fresh_runs() >= FRESH_RUNS_MAX;
         let made = self.progress.made.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self.progress.wake.wait_while(made, |()| core.check().is_ok() && full());
         drop(waited);
@@ -124,8 +123,7 @@ fn flush(core: &Core, requests: &Receiver<u64>, merges: &SyncSender<()>, progres
 fn merge(core: &Core, requests: &Receiver<()>, progress: &Progress) {
     while let Ok(()) = requests.recv() {
         loop {
-            let merged =
-                core.check().and_then(|()| core.tree.compact(core.snapshots.oldest()));
+            let merged = core.check().and_then(|()| core.tree.compact(core.snapshots.oldest()));
             let more = merged.as_ref().is_ok_and(|more| *more);
             stop_on_error(core, merged.map(drop), progress);
             if !more || progress.closing.load(Ordering::Relaxed) {

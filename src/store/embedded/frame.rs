@@ -67,9 +67,9 @@ impl Place {
 
     /// Tells whether a sector is whole and the frame's, at this index in it.
     pub(super) fn holds(&self, index: usize, sector: &[u8]) -> bool {
-        sector.split_at_checked(BODY_BYTES).is_some_and(|(body, check)| {
-            check == self.check(index, body).as_slice()
-        })
+        sector
+            .split_at_checked(BODY_BYTES)
+            .is_some_and(|(body, check)| check == self.check(index, body).as_slice())
     }
 }
 

@@ -42,6 +42,12 @@ impl Segments {
         Ok(())
     }
 
+    /// Waits for the next segment's zeros, and forgets them.
+    #[cfg(test)]
+    pub(super) fn take_prepared(&self) {
+        drop(self.next.lock().unwrap().1.take());
+    }
+
     /// Deletes the segments before one, oldest first, so that what is left is never broken.
     pub(super) fn delete_before(&self, segment: u64) -> Result<()> {
         for (number, path) in list(&self.folder)? {
@@ -138,8 +144,10 @@ impl Log {
     /// before it was synced, so it is written again.
     pub(super) fn begin(segments: Arc<Segments>, next: u64, last: Option<&[u8]>) -> Result<Self> {
         let first = if last.is_some() { next - 1 } else { next };
-        // One sector to begin the segment, and one to close it.
-        let bytes = 2 * SECTOR_BYTES + last.map_or(0, |last| frame_bytes(last.len()));
+        // Beside the batch, one sector begins the segment, and one closes it. A segment for one
+        // batch is made sooner than a full one.
+        let bytes = |last: &[u8]| 2 * SECTOR_BYTES + frame_bytes(last.len());
+        let bytes = last.map_or(SEGMENT_BYTES, bytes);
         let segment = segments.begin(first, bytes)?;
         let mut log = Self { segments, segment, next: first, broken: false };
         if let Some(last) = last {

@@ -86,9 +86,8 @@ impl Replay {
         let unwritten: Vec<_> = unwritten.collect();
         let newest = self.segments.iter().rfind(|segment| !is_unwritten(segment));
         let next_segment = newest.map_or(1, |segment| segment.number + 1);
-        let unused = newest.filter(|segment| {
-            segment.batches.is_empty() && !segment.torn && !segment.closed
-        });
+        let unused =
+            newest.filter(|segment| segment.batches.is_empty() && !segment.torn && !segment.closed);
         let unused = unused.and_then(|segment| Some((segment.number, segment.first?)));
         let mut batches: Vec<(u64, Vec<u8>)> = Vec::new();
         let mut next = None;
@@ -121,7 +120,7 @@ impl Replay {
             }
             _ => Err(Error::Corrupt(format!(
                 "the log ends before batch {persisted}, which the tree holds: segments of the log \
-                 are missing. Nothing was changed. Restore the folder from a backup"
+                 are missing. Restore the folder from a backup"
             ))),
         }
     }
@@ -129,18 +128,14 @@ impl Replay {
 
 fn missing(path: &Path, from: u64, to: u64) -> Error {
     Error::Corrupt(format!(
-        "batches {from} to {} should come before {} but are missing or differ. Nothing was \
-         changed. Restore the folder from a backup",
+        "batches {from} to {} should be in the log before {} but are missing or differ. Restore \
+         the folder from a backup",
         to - 1,
         path.display()
     ))
 }
 
-fn read_segment(
-    (number, path): (u64, PathBuf),
-    bytes: &[u8],
-    store: u64,
-) -> Result<Segment> {
+fn read_segment((number, path): (u64, PathBuf), bytes: &[u8], store: u64) -> Result<Segment> {
     let place = |sequence| Place { store, segment: number, sequence };
     let sectors = |at: usize| bytes.get(at..).unwrap_or_default();
     let mut segment = Segment {

@@ -148,16 +148,19 @@ impl Tree {
     /// Writes what was closed as tables, and syncs them. What no snapshot from `oldest` on can see
     /// is left out.
     pub(super) fn flush(&self, oldest: u64) -> Result<()> {
-        self.changed(|| self.tree.flush(&self.tree.get_flush_lock(), snapshot_number(oldest)).map(drop))
+        self.changed(|| {
+            self.tree.flush(&self.tree.get_flush_lock(), snapshot_number(oldest)).map(drop)
+        })
     }
 
     /// Merges tables; answers whether there was anything to merge.
     pub(super) fn compact(&self, oldest: u64) -> Result<bool> {
-        let shape = || -> Vec<_> {
-            (0..LEVELS).map(|level| self.tree.level_table_count(level)).collect()
-        };
+        let shape =
+            || -> Vec<_> { (0..LEVELS).map(|level| self.tree.level_table_count(level)).collect() };
         let before = (shape(), self.fresh_runs());
-        self.changed(|| self.tree.compact(Arc::clone(&self.strategy) as _, snapshot_number(oldest)))?;
+        self.changed(|| {
+            self.tree.compact(Arc::clone(&self.strategy) as _, snapshot_number(oldest))
+        })?;
         Ok(before != (shape(), self.fresh_runs()))
     }
 
@@ -212,8 +215,10 @@ fn check(path: &Path, must_exist: bool) -> Result<()> {
             "tables" => entry.is_dir(),
             "current" => entry.is_file(),
             // A version of the list of tables, or a `current` that was being replaced.
-            _ => entry.is_file() && name.strip_prefix('v').is_some_and(is_number)
-                || entry.is_file() && name.starts_with(".tmp"),
+            _ => {
+                entry.is_file() && name.strip_prefix('v').is_some_and(is_number)
+                    || entry.is_file() && name.starts_with(".tmp")
+            }
         };
         if !known {
             return Err(foreign(entry));
@@ -231,9 +236,7 @@ fn check(path: &Path, must_exist: bool) -> Result<()> {
         return Ok(());
     }
     check_list(path).map_err(|reason| {
-        Error::Corrupt(format!(
-            "{reason}. Nothing was changed. Restore the folder from a backup"
-        ))
+        Error::Corrupt(format!("{reason}. Nothing was changed. Restore the folder from a backup"))
     })
 }
 
