@@ -255,6 +255,29 @@ proptest! {
     }
 }
 
+/// A killed process can leave its newest batch in the system's memory only: the next process reads
+/// it, shows it, writes more, and then the power goes.
+#[test]
+fn a_start_writes_the_newest_batch_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let segments = |next| Arc::new(Segments::new(folder.path().to_owned(), 7, next));
+    let read = || replay::read(folder.path(), 7).unwrap().behind(None).unwrap();
+    let mut log = Log::begin(segments(1), FIRST_SEQUENCE, None).unwrap();
+    let batches: Vec<_> = (1..4u8).map(|byte| vec![byte; 2000]).collect();
+    for batch in &batches {
+        log.append(batch).unwrap();
+    }
+    let (_, first) = log::list(folder.path()).unwrap().remove(0);
+    let rest = read();
+    Log::begin(segments(rest.next_segment), rest.next, rest.last.as_deref()).unwrap();
+    let mut bytes = fs::read(&first).unwrap();
+    bytes[SECTOR_BYTES + 2 * frame_bytes(2000)..].fill(0);
+    fs::write(&first, bytes).unwrap();
+    let rest = read();
+    assert_eq!(rest.next, FIRST_SEQUENCE + 3);
+    assert!(rest.batches.into_iter().map(|(_, batch)| batch).eq(batches));
+}
+
 #[test]
 fn a_missing_segment_is_refused() {
     let (_folder, path) = new();
