@@ -111,7 +111,6 @@ impl Embedded {
     /// Closes what is in memory and lets it be written, so that the log can forget it. The next
     /// segment has room for a batch of so many bytes.
     fn seal(&self, log: &mut Log, content_bytes: usize) -> Result<()> {
-        self.background.wait_for_room(&self.core)?;
         let segment = log.roll(content_bytes)?;
         self.core.tree.seal(log.next() - 1);
         self.background.flush_before(segment);
@@ -130,6 +129,7 @@ impl Embedded {
         drop(snapshot);
         let commit = |log: &mut Log| {
             if !log.has_room(content.len()) {
+                self.background.wait_for_room(&self.core)?;
                 self.seal(log, content.len())?;
             }
             let sequence = log.append(&content)?;
