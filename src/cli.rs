@@ -95,10 +95,15 @@ enum KeysCommand {
 
 /// Runs the program.
 pub fn run() -> ExitCode {
-    match Cli::parse().command {
-        Command::Serve(args) => serve(args),
-        Command::Call(args) => called(call(args)),
-        Command::Keys(args) => called(keys(args.command)),
+    match Cli::try_parse().map(|cli| cli.command) {
+        Ok(Command::Serve(args)) => serve(args),
+        Ok(Command::Call(args)) => called(call(args)),
+        Ok(Command::Keys(args)) => called(keys(args.command)),
+        Err(answer) => {
+            // Where nobody reads it, the exit code still says it.
+            answer.print().ok();
+            if answer.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+        }
     }
 }
 
