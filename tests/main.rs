@@ -9,9 +9,12 @@
     reason = "a test says what is wrong by failing, and has no public items"
 )]
 
+mod cli;
 mod conformance;
+mod durability;
 mod harness;
 mod model;
 mod operations;
+mod power_loss;
 mod protocol;
 mod tidy;

@@ -4,7 +4,8 @@ use ::http::HeaderMap;
 use campanile::protocol::error::Exception;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::io::{ErrorKind, Read, Write};
+use std::fmt;
+use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -73,9 +74,15 @@ pub fn head(method: &str, target: &str, headers: &HeaderMap, framing: &str) -> V
 
 /// Sends bytes on a connection of their own, and reads one answer.
 pub fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut connection = Connection::open(address);
+    try_exchange(address, request).unwrap()
+}
+
+/// Sends bytes to a server that may be gone, and reads one answer. One that breaks off is an error
+/// of the kind `InvalidData`, so that it cannot be taken for one that never began.
+pub fn try_exchange(address: SocketAddr, request: &[u8]) -> Result<Answer> {
+    let mut connection = Connection::try_open(address)?;
     connection.send(request);
-    connection.answer()
+    connection.try_answer()
 }
 
 /// A connection to a server, on which a test says every byte.
@@ -83,9 +90,13 @@ pub struct Connection(TcpStream);
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(TIMEOUT)).unwrap();
-        Self(stream)
+        Self::try_open(address).unwrap()
+    }
+
+    fn try_open(address: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        Ok(Self(stream))
     }
 
     /// Sends bytes. A server that has seen enough may close before all is sent; its answer counts.
@@ -100,17 +111,25 @@ impl Connection {
 
     /// Reads one answer.
     pub fn answer(&mut self) -> Answer {
-        let mut answer = self.answer_without_body();
+        self.try_answer().unwrap()
+    }
+
+    fn try_answer(&mut self) -> Result<Answer> {
+        let mut answer = self.try_answer_without_body()?;
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
+        self.0.read_exact(&mut body).map_err(|error| broken_off(&answer, error))?;
         answer.body = String::from_utf8(body).unwrap();
-        answer
+        Ok(answer)
     }
 
     /// Reads one answer to a HEAD request, which announces a body that does not follow.
     pub fn answer_without_body(&mut self) -> Answer {
-        let head = self.read_head();
+        self.try_answer_without_body().unwrap()
+    }
+
+    fn try_answer_without_body(&mut self) -> Result<Answer> {
+        let head = self.try_read_head()?;
         let mut lines = head.split("\r\n");
         let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
         let headers: Vec<_> = lines
@@ -119,19 +138,25 @@ impl Connection {
             .collect();
         let answer = Answer { status, headers, body: String::new() };
         assert_fresh(&answer);
-        answer
+        Ok(answer)
     }
 
     /// Reads up to an empty line.
     pub fn read_head(&mut self) -> String {
+        self.try_read_head().unwrap()
+    }
+
+    fn try_read_head(&mut self) -> Result<String> {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
-            let count = self.0.read(&mut byte).unwrap();
-            assert!(count > 0, "the connection ended in '{}'", String::from_utf8_lossy(&head));
-            head.push(byte[0]);
+            match self.0.read_exact(&mut byte) {
+                Ok(()) => head.push(byte[0]),
+                Err(error) if head.is_empty() => return Err(error),
+                Err(error) => return Err(broken_off(&String::from_utf8_lossy(&head), error)),
+            }
         }
-        String::from_utf8(head).unwrap()
+        Ok(String::from_utf8(head).unwrap())
     }
 
     /// Waits until the server closes, and asserts that it has nothing more to say.
@@ -143,6 +168,10 @@ impl Connection {
         }
         assert_eq!(String::from_utf8_lossy(&rest), "");
     }
+}
+
+fn broken_off(so_far: &impl fmt::Debug, error: Error) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("{error} in {so_far:?}"))
 }
 
 /// Asserts what holds for every answer whatsoever: it has a request id that no other has.

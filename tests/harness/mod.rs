@@ -1,6 +1,8 @@
 //! A server in this process and a client that signs: what the tests at the wire are written with.
 
 pub mod http;
+pub mod process;
+pub mod workload;
 
 pub use http::{Answer, exchange};
 
@@ -15,6 +17,7 @@ use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{self, Origins, Settings};
 use campanile::store::{self, Engine, Location, Store, Tx};
 use serde_json::{Value, json};
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -134,14 +137,7 @@ impl Server {
 
     /// Returns a client with the deployment's root credential.
     pub fn client(&self) -> Client {
-        Client {
-            address: self.address,
-            access_key_id: ROOT_ACCESS_KEY_ID.to_owned(),
-            secret_access_key: ROOT_SECRET_ACCESS_KEY.to_owned(),
-            region: "eu-west-1".to_owned(),
-            prefix: "",
-            clock: self.clock.clone(),
-        }
+        Client { clock: self.clock.clone(), ..Client::of_root(self.address) }
     }
 
     /// Returns a client with a new key of an AWS account.
@@ -207,19 +203,36 @@ pub struct Client {
 }
 
 impl Client {
+    /// Makes a client with the root credential that the tests fix, and the machine's clock.
+    pub fn of_root(address: SocketAddr) -> Self {
+        Self {
+            address,
+            access_key_id: ROOT_ACCESS_KEY_ID.to_owned(),
+            secret_access_key: ROOT_SECRET_ACCESS_KEY.to_owned(),
+            region: "eu-west-1".to_owned(),
+            prefix: "",
+            clock: TestClock::default(),
+        }
+    }
+
     /// Calls an operation of the table by its name.
     pub fn call(&self, operation: &str, members: Value) -> Answer {
+        self.try_call(operation, members).unwrap()
+    }
+
+    /// Calls an operation of a server that may be gone.
+    pub fn try_call(&self, operation: &str, members: Value) -> io::Result<Answer> {
         let operation = table()
             .into_iter()
             .find(|line| line.name == operation)
             .unwrap_or_else(|| panic!("the table has no {operation}"));
         let Value::Object(members) = members else { panic!("members are an object") };
         let (target, body) = target_and_body(&operation, members).unwrap();
-        let answer = self.send(operation.method.as_str(), &target, &body);
+        let answer = self.try_send(operation.method.as_str(), &target, &body)?;
         if answer.status < 300 {
             assert_eq!(answer.status, operation.status, "{}: {answer:?}", operation.name);
         }
-        answer
+        Ok(answer)
     }
 
     /// Calls an operation that must succeed, and returns what it answers.
@@ -242,11 +255,16 @@ impl Client {
 
     /// Signs a request with this target and body, sends it, and holds the answer against the model.
     pub fn send(&self, method: &str, target: &str, body: &[u8]) -> Answer {
+        self.try_send(method, target, body).unwrap()
+    }
+
+    fn try_send(&self, method: &str, target: &str, body: &[u8]) -> io::Result<Answer> {
         let target = format!("{}{target}", self.prefix);
         let headers = self.signed(method, &target, body, "chime");
-        let answer = exchange(self.address, &http::request(method, &target, &headers, body));
+        let request = http::request(method, &target, &headers, body);
+        let answer = http::try_exchange(self.address, &request)?;
         model::check(method, &target, &answer);
-        answer
+        Ok(answer)
     }
 
     /// Returns the headers of a signed request, `host` among them.

@@ -1,0 +1,163 @@
+//! The program itself, run as a process: started, told to stop, killed, refused.
+
+use super::{Client, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, ROOT_SECRET_ACCESS_KEY};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Seek};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// How a process ended, and what it wrote.
+#[derive(Debug)]
+pub struct Ended {
+    /// The exit code; `None` if a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+/// A server in a process of its own; it is killed when this is dropped.
+pub struct Process {
+    pub address: SocketAddr,
+    /// What it printed before it said where it listens.
+    pub printed: String,
+    child: Child,
+    server: u32,
+    stdout: BufReader<ChildStdout>,
+    stderr: File,
+}
+
+impl Process {
+    /// Starts a server on a folder, with the root credential that the tests fix.
+    pub fn start(folder: &Path) -> Self {
+        Self::start_with(with_root(&mut serve(folder)))
+    }
+
+    /// Starts what must become a server.
+    pub fn start_with(command: &mut Command) -> Self {
+        Self::try_start(command).unwrap_or_else(|ended| panic!("no server started: {ended:?}"))
+    }
+
+    /// Starts what may become a server, or end with a word about why not.
+    #[expect(clippy::zombie_processes, reason = "a process is waited for when it is dropped")]
+    pub fn try_start(command: &mut Command) -> Result<Self, Ended> {
+        let mut stderr = tempfile::tempfile().unwrap();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr.try_clone().unwrap());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut printed = String::new();
+        loop {
+            let begin = printed.len();
+            if stdout.read_line(&mut printed).unwrap() == 0 {
+                let code = child.wait().unwrap().code();
+                return Err(Ended { code, stdout: printed, stderr: text_of(&mut stderr) });
+            }
+            if let Some(address) = printed[begin..].strip_prefix("listening on http://") {
+                let address = address.trim_end().parse().unwrap();
+                printed.truncate(begin);
+                let server = child.id();
+                return Ok(Self { address, printed, child, server, stdout, stderr });
+            }
+        }
+    }
+
+    /// Says that the process started another, and that the other is the server.
+    pub fn of_tracer(mut self) -> Self {
+        let tracer = self.child.id();
+        let children = format!("/proc/{tracer}/task/{tracer}/children");
+        let children = std::fs::read_to_string(children).unwrap();
+        self.server = children.trim().parse().expect("a tracer has one child");
+        self
+    }
+
+    pub fn client(&self) -> Client {
+        Client::of_root(self.address)
+    }
+
+    /// Tells the server to stop, as a supervisor would, and lets it.
+    pub fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Tells the server to stop, and waits until it has.
+    pub fn stop(self) -> Ended {
+        self.terminate();
+        self.wait()
+    }
+
+    /// Ends the server without a word to it.
+    pub fn kill(self) -> Ended {
+        self.signal("KILL");
+        self.wait()
+    }
+
+    /// Waits until the server ends.
+    pub fn wait(mut self) -> Ended {
+        let mut stdout = String::new();
+        self.stdout.read_to_string(&mut stdout).unwrap();
+        let code = self.child.wait().unwrap().code();
+        Ended { code, stdout, stderr: text_of(&mut self.stderr) }
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.server);
+        Command::new("sh").args(["-c", &kill]).stderr(Stdio::null()).status().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.signal("KILL");
+            self.child.wait().ok();
+        }
+    }
+}
+
+/// The program with an environment of its own.
+pub fn campanile() -> Command {
+    isolated(Command::new(env!("CARGO_BIN_EXE_campanile")))
+}
+
+/// Takes from a command what the environment of the tests would tell it.
+pub fn isolated(mut command: Command) -> Command {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    command.env_clear().env("PATH", path);
+    command
+}
+
+/// The command line of a server over a folder, on any free port.
+pub fn serve(folder: &Path) -> Command {
+    let mut command = campanile();
+    command.args(serve_arguments(folder));
+    command
+}
+
+/// What follows the name of the program in [`serve`].
+pub fn serve_arguments(folder: &Path) -> [String; 5] {
+    let store = format!("embedded:{}", folder.display());
+    ["serve", "--listen", "127.0.0.1:0", "--store", &store].map(str::to_owned)
+}
+
+/// Fixes the root credential to that of [`Client::of_root`].
+pub fn with_root(command: &mut Command) -> &mut Command {
+    command
+        .env("CAMPANILE_ROOT_ACCESS_KEY_ID", ROOT_ACCESS_KEY_ID)
+        .env("CAMPANILE_ROOT_SECRET_ACCESS_KEY", ROOT_SECRET_ACCESS_KEY)
+        .env("CAMPANILE_ROOT_AWS_ACCOUNT_ID", ROOT_AWS_ACCOUNT_ID)
+}
+
+/// Runs a command that must not become a server to its end.
+pub fn run(command: &mut Command) -> Ended {
+    match Process::try_start(command) {
+        Err(ended) => ended,
+        Ok(process) => panic!("{command:?} became a server on {}", process.address),
+    }
+}
+
+fn text_of(file: &mut File) -> String {
+    let mut text = Vec::new();
+    file.rewind().unwrap();
+    file.read_to_end(&mut text).unwrap();
+    String::from_utf8_lossy(&text).into_owned()
+}
