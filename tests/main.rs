@@ -18,3 +18,4 @@ mod operations;
 mod power_loss;
 mod protocol;
 mod tidy;
+mod upgrade;

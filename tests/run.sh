@@ -55,8 +55,14 @@ if ((failed)); then
 fi
 step 'unit tests' rust_tests --lib
 step 'documentation tests' cargo test --locked --doc
+# These choose their engines, or need none.
+own=() others=()
+for module in cli durability power_loss tidy upgrade; do
+    own+=("$module::") others+=(--skip "$module::")
+done
+step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"
 for engine in memory embedded; do
-    TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main
+    TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main -- "${others[@]}"
     client_suites "$engine"
 done
 

@@ -68,6 +68,12 @@ impl Server {
         Self::start_at(location, Some(folder), options, fill)
     }
 
+    /// Starts a server over the data folder `data` that a test put into a folder.
+    pub fn start_on(folder: TempDir) -> Self {
+        let location = Location::Embedded(folder.path().join("data"));
+        Self::start_at(location, Some(folder), Options::default(), |_| Ok(()))
+    }
+
     fn start_at(
         location: Location,
         folder: Option<TempDir>,

@@ -121,8 +121,8 @@ fn mutate(request: &mut Request, mutation: &str, index: Index) -> bool {
         "method" => "PATCH".clone_into(&mut request.method),
         "path" => request.target.insert(1 + index.index(path_end), 'x'),
         "query name" if request.target.len() > path_end => request.target.insert(path_end + 1, 'x'),
-        "query value" if request.target.contains('=') => {
-            let end = request.target.find('=').unwrap();
+        "query value" if request.target[path_end..].contains('=') => {
+            let end = path_end + request.target[path_end..].find('=').unwrap();
             request.target.insert(end + 1, 'x');
         }
         "query pair" => {

@@ -1,0 +1,52 @@
+//! Data folders that every release left behind still open: `tests/fixtures` keeps them for good.
+//!
+//! A fixture is a folder `data` as a server left it, packed, and beside it what that server had
+//! answered. Each release adds one that was stopped and one that was killed; none is ever deleted
+//! or made again.
+
+use crate::harness::{Client, Server};
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+fn fixtures() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.to_string_lossy().ends_with(".tar.gz")).collect()
+}
+
+fn check(fixture: &Path) {
+    let folder = tempfile::tempdir().unwrap();
+    tar::Archive::new(GzDecoder::new(File::open(fixture).unwrap())).unpack(folder.path()).unwrap();
+    let expected = fixture.to_string_lossy().replace(".tar.gz", ".json");
+    let expected: Value = serde_json::from_str(&fs::read_to_string(expected).unwrap()).unwrap();
+
+    let server = Server::start_on(folder);
+    let root = server.client();
+    let accounts = &expected["Accounts"];
+    assert_eq!(root.ok("ListAccounts", json!({}))["Accounts"], *accounts, "{fixture:?}");
+    for account in accounts.as_array().unwrap() {
+        let read = root.ok("GetAccount", json!({"AccountId": account["AccountId"]}));
+        assert_eq!(read["Account"], *account, "{fixture:?}");
+    }
+    let rest = root.ok("ListAccounts", json!({"NextToken": expected["NextToken"]}));
+    assert_eq!(rest["Accounts"][0], accounts[1], "a token of then serves now");
+    let deleted = json!({"AccountId": expected["DeletedAccountId"]});
+    assert_eq!(root.error("GetAccount", deleted).0, "NotFoundException");
+
+    let key = |member: &str| expected["AccessKey"][member].as_str().unwrap().to_owned();
+    let (access_key_id, secret_access_key) = (key("AccessKeyId"), key("SecretAccessKey"));
+    let other = Client { access_key_id, secret_access_key, ..root };
+    let created = other.ok("CreateAccount", json!({"Name": "a"}));
+    assert_eq!(created["Account"]["AwsAccountId"], expected["AccessKey"]["AwsAccountId"]);
+}
+
+#[test]
+fn the_folders_of_every_release_open() {
+    let fixtures = fixtures();
+    assert!(fixtures.len() >= 2, "there are fixtures: {fixtures:?}");
+    for fixture in fixtures {
+        check(&fixture);
+    }
+}
