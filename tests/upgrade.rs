@@ -25,10 +25,10 @@ fn check(fixture: &Path) {
     let server = Server::start_on(folder);
     let root = server.client();
     let accounts = &expected["Accounts"];
-    assert_eq!(root.ok("ListAccounts", json!({}))["Accounts"], *accounts, "{fixture:?}");
+    assert_eq!(root.ok("ListAccounts", json!({}))["Accounts"], *accounts, "{}", fixture.display());
     for account in accounts.as_array().unwrap() {
         let read = root.ok("GetAccount", json!({"AccountId": account["AccountId"]}));
-        assert_eq!(read["Account"], *account, "{fixture:?}");
+        assert_eq!(read["Account"], *account, "{}", fixture.display());
     }
     let rest = root.ok("ListAccounts", json!({"NextToken": expected["NextToken"]}));
     assert_eq!(rest["Accounts"][0], accounts[1], "a token of then serves now");
