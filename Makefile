@@ -1,11 +1,14 @@
 # make test    tries out everything that the project promises
 # make check   reads the code and the documents instead: format, lints, layering, links
 #
+# make bench   compares its speed with nginx and PostgreSQL (docs/performance.md)
+# make fuzz    feeds it what nobody thought of, a minute a target (docs/fuzzing.md)
+#
 # What the tests need besides cargo is set up once, in folders that git ignores.
 
 stamps := .tools/stamps
 
-.PHONY: test check setup
+.PHONY: test check fuzz setup
 
 test: setup
 	tests/run.sh
@@ -16,6 +19,14 @@ check:
 	cargo clippy --locked --all-targets -- -D warnings
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	cargo test --locked --test main tidy::
+
+# Needs cargo-fuzz and a nightly toolchain.
+fuzz:
+	for target in authorization decoder next_token router; do \
+		mkdir -p fuzz/corpus/$$target && \
+		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target \
+			-- -max_total_time=60 || exit 1; \
+	done
 
 setup: $(stamps)/python $(stamps)/js $(stamps)/strace
 
