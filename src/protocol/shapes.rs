@@ -1,7 +1,7 @@
 //! The constrained shapes that operations share. A value of one satisfies its constraint: the only
 //! way to make it is to deserialise it.
 
-use serde::de::{Error, Unexpected};
+use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::ops::Deref;
@@ -56,7 +56,7 @@ constrained_string! {
     /// The 12 digits of an AWS account.
     AwsAccountId, "{:?}", |text| {
         let digits = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-        satisfied(digits, r"^\d{12}$")
+        satisfied(digits, r"^\d{12}$", &format!("it is '{text}'"))
     }
 }
 
@@ -74,7 +74,7 @@ fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
 }
 
 fn not_blank(text: &str) -> Result<(), String> {
-    satisfied(text.chars().any(|c| !c.is_whitespace()), r".*\S.*")
+    satisfied(text.chars().any(|c| !c.is_whitespace()), r".*\S.*", "it is blank")
 }
 
 fn email_address(text: &str) -> Result<(), String> {
@@ -86,14 +86,15 @@ fn email_address(text: &str) -> Result<(), String> {
             dots.any(|(dot, _)| dot + 1 < domain.len())
         })
     });
-    satisfied(matches, r".+@.+\..+")
+    satisfied(matches, r".+@.+\..+", "it is no address")
 }
 
-fn satisfied(matches: bool, pattern: &str) -> Result<(), String> {
+/// Names the fault besides the pattern, which says little to a person. A sensitive value is not in it.
+fn satisfied(matches: bool, pattern: &str, fault: &str) -> Result<(), String> {
     if matches {
         Ok(())
     } else {
-        Err(format!("Member must satisfy regular expression pattern: {pattern}"))
+        Err(format!("Member must satisfy regular expression pattern: {pattern} ({fault})"))
     }
 }
 
@@ -116,14 +117,13 @@ impl Default for ProfileServiceMaxResults {
 
 impl<'de> Deserialize<'de> for ProfileServiceMaxResults {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        match i64::deserialize(deserializer)? {
-            ..1 => Err(D::Error::custom("Member must have value greater than or equal to 1")),
-            201.. => Err(D::Error::custom("Member must have value less than or equal to 200")),
-            number => match u8::try_from(number) {
-                Ok(number) => Ok(Self(number)),
-                Err(_) => Err(D::Error::invalid_value(Unexpected::Signed(number), &"1 to 200")),
-            },
-        }
+        let number = i64::deserialize(deserializer)?;
+        let bound = match u8::try_from(number) {
+            Ok(number @ 1..=200) => return Ok(Self(number)),
+            _ if number < 1 => "greater than or equal to 1",
+            _ => "less than or equal to 200",
+        };
+        Err(D::Error::custom(format!("Member must have value {bound} (it is {number})")))
     }
 }
 
