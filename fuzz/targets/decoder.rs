@@ -17,7 +17,7 @@ use std::sync::LazyLock;
 
 static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(table);
 
-fn prepare(operation: &Operation, uri: &[(String, Cow<'_, str>)], body: &[u8]) -> Result<()> {
+fn prepare(operation: &Operation, uri: &[(Cow<'_, str>, Cow<'_, str>)], body: &[u8]) -> Result<()> {
     operation.prepare(&Members::new(uri.to_vec(), body)?).map(drop)
 }
 
@@ -33,7 +33,8 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let (line, body) = (&input[..end], &input[end + 1..]);
     let Ok(line) = std::str::from_utf8(line) else { return Corpus::Reject };
     let pairs = line.split('&').filter_map(|pair| pair.split_once('='));
-    let uri: Vec<_> = pairs.map(|(name, value)| (name.to_owned(), Cow::Borrowed(value))).collect();
+    let uri: Vec<_> =
+        pairs.map(|(name, value)| (Cow::Borrowed(name), Cow::Borrowed(value))).collect();
 
     for operation in TABLE.iter() {
         let taken = prepare(operation, &uri, body);

@@ -73,12 +73,12 @@ impl Lists {
     }
 
     fn page(&self, caller: &str, prefix: &str, token: Option<&str>) -> Result<Vec<u8>> {
-        let mut members = vec![("MaxResults".to_owned(), Cow::Borrowed("1"))];
+        let mut members = vec![(Cow::Borrowed("MaxResults"), Cow::Borrowed("1"))];
         if !prefix.is_empty() {
-            members.push(("Name".to_owned(), Cow::Borrowed(prefix)));
+            members.push((Cow::Borrowed("Name"), Cow::Borrowed(prefix)));
         }
         if let Some(token) = token {
-            members.push(("NextToken".to_owned(), Cow::Borrowed(token)));
+            members.push((Cow::Borrowed("NextToken"), Cow::Borrowed(token)));
         }
         let call = self.operation.prepare(&Members::new(members, b"")?)?;
         let admission = admission(caller);

@@ -38,7 +38,7 @@ fn comes_out_as_it_went_in(text: &str) {
             let target = format!("{prefix}/accounts/{encoded}");
             let routed = ROUTER.route(&Method::DELETE, &target).expect("it is an account's");
             assert_eq!(routed.operation.name, "DeleteAccount");
-            assert_eq!(routed.members, [("AccountId".to_owned(), text.into())]);
+            assert_eq!(routed.members, [("AccountId".into(), text.into())]);
 
             let target = format!("{prefix}/accounts?name={encoded}&unknown&user-email={encoded}");
             let routed = ROUTER.route(&Method::GET, &target).expect("it is that of the accounts");
