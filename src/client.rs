@@ -1,6 +1,6 @@
 //! The client behind `campanile call` and `campanile keys`: signs a request and sends it.
 
-use crate::access::SecretAccessKey;
+use crate::access::Secret;
 use crate::clock::Clock;
 use crate::config::variable;
 use crate::operations::{Operation, table};
@@ -24,7 +24,7 @@ pub struct Client {
     endpoint: String,
     region: String,
     access_key_id: String,
-    secret_access_key: SecretAccessKey,
+    secret_access_key: Secret,
     session_token: Option<String>,
 }
 
@@ -74,7 +74,7 @@ impl Client {
                 .or_else(|| variable("AWS_DEFAULT_REGION"))
                 .unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             access_key_id: required("AWS_ACCESS_KEY_ID")?,
-            secret_access_key: SecretAccessKey::new(required("AWS_SECRET_ACCESS_KEY")?),
+            secret_access_key: Secret::new(required("AWS_SECRET_ACCESS_KEY")?),
             session_token: variable("AWS_SESSION_TOKEN"),
         })
     }

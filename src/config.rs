@@ -1,6 +1,6 @@
 //! Settings: flags over environment over defaults, and a clear word about those that cannot be.
 
-use crate::access::{RootSettings, SecretAccessKey};
+use crate::access::{RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
 use crate::server::{Origins, Settings};
 use crate::store::Location;
@@ -120,9 +120,9 @@ fn access_key_id(id: String) -> Result<String, String> {
     ))
 }
 
-fn secret_access_key(secret: String) -> Result<SecretAccessKey, String> {
+fn secret_access_key(secret: String) -> Result<Secret, String> {
     if secret.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(SecretAccessKey::new(secret));
+        return Ok(Secret::new(secret));
     }
     Err(format!(
         "{ROOT_SECRET_ACCESS_KEY} holds a space or a character that is not ASCII; it may hold \

@@ -1,6 +1,6 @@
 //! What a deployment knows about itself: its root, and the secret behind its page tokens.
 
-use super::{AccessKeyRecord, Caller, Credential, SecretAccessKey, root_arn};
+use super::{AccessKeyRecord, Caller, Credential, Secret, root_arn};
 use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Store, Table, Tx};
 use base64::Engine;
@@ -13,11 +13,11 @@ pub struct Deployment {
     /// The public half of the root's access key.
     pub root_access_key_id: String,
     /// The secret half.
-    pub root_secret_access_key: SecretAccessKey,
+    pub root_secret_access_key: Secret,
     /// The root's AWS account.
     pub root_aws_account_id: String,
     /// The secret that page tokens are authenticated with.
-    pub token_secret: Vec<u8>,
+    pub token_secret: Secret,
     /// Whether this start made the root's access key.
     pub root_is_new: bool,
 }
@@ -26,7 +26,7 @@ pub struct Deployment {
 #[derive(Clone, Debug, Default)]
 pub struct RootSettings {
     /// The access key id with its secret.
-    pub access_key: Option<(String, SecretAccessKey)>,
+    pub access_key: Option<(String, Secret)>,
     /// The AWS account, 12 digits.
     pub aws_account_id: Option<String>,
 }
@@ -76,7 +76,7 @@ impl Deployment {
             root_access_key_id,
             root_secret_access_key,
             root_aws_account_id: record.root_aws_account_id,
-            token_secret: record.token_secret.into_bytes(),
+            token_secret: record.token_secret,
             root_is_new,
         })
     }
@@ -116,14 +116,14 @@ struct DeploymentRecord {
     root_aws_account_id: String,
     /// None as long as every start was told its root credential.
     root: Option<RootAccessKey>,
-    token_secret: String,
+    token_secret: Secret,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct RootAccessKey {
     access_key_id: String,
-    secret_access_key: SecretAccessKey,
+    secret_access_key: Secret,
 }
 
 impl DeploymentRecord {
@@ -133,7 +133,7 @@ impl DeploymentRecord {
         Self {
             root_aws_account_id: aws_account.to_string(),
             root: None,
-            token_secret: BASE64_STANDARD.encode(random.token_secret),
+            token_secret: Secret::new(BASE64_STANDARD.encode(random.token_secret)),
         }
     }
 }

@@ -38,7 +38,7 @@ pub struct Credential {
     /// Whose secret it is.
     pub caller: Caller,
     /// The secret.
-    pub secret_access_key: SecretAccessKey,
+    pub secret_access_key: Secret,
 }
 
 impl Credential {
@@ -62,9 +62,9 @@ impl Credential {
 /// A secret that no log, error or debug print shows.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct SecretAccessKey(String);
+pub struct Secret(String);
 
-impl SecretAccessKey {
+impl Secret {
     /// Takes a secret in.
     pub fn new(secret: String) -> Self {
         Self(secret)
@@ -76,7 +76,7 @@ impl SecretAccessKey {
     }
 }
 
-impl fmt::Debug for SecretAccessKey {
+impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")
     }
@@ -93,7 +93,7 @@ pub struct AccessKeyRecord {
     /// When the key was made.
     pub create_date: Timestamp,
     /// The secret half.
-    pub secret_access_key: SecretAccessKey,
+    pub secret_access_key: Secret,
     /// Whether requests signed with the key are accepted.
     pub status: Status,
 }
@@ -121,7 +121,7 @@ impl AccessKeyRecord {
             access_key_id: format!("AKIA{}", base32(id)),
             aws_account_id,
             create_date,
-            secret_access_key: SecretAccessKey(BASE64_STANDARD.encode(secret)),
+            secret_access_key: Secret(BASE64_STANDARD.encode(secret)),
             status: Status::Active,
         }
     }

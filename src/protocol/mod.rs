@@ -7,7 +7,7 @@ pub mod shapes;
 pub mod sigv4;
 mod sts;
 
-use crate::access::{Credential, Deployment};
+use crate::access::{Credential, Deployment, Secret};
 use crate::clock::Clock;
 use crate::operations::{Admission, Call, Context, Form, Operation, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
@@ -57,7 +57,7 @@ impl Api {
     /// Puts the API over a store.
     pub fn new(store: Store, deployment: Deployment, clock: Clock) -> Self {
         Self {
-            token_key: TokenKey::new(&deployment.token_secret),
+            token_key: TokenKey::new(deployment.token_secret.expose().as_bytes()),
             store,
             deployment,
             clock,
@@ -195,27 +195,29 @@ fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
 
 /// The keys that requests were verified with, so that a day's first request pays for the others.
 #[derive(Debug, Default)]
-struct SigningKeys(RwLock<HashMap<String, SigningKey>>);
+struct SigningKeys(RwLock<HashMap<String, (Secret, SigningKey)>>);
 
 impl SigningKeys {
     /// A key is some 300 bytes; whoever fills the map only makes it begin again.
     const MAX: usize = 1024;
 
-    /// Returns the key for a credential's scope. The secret is part of what names it, so that an
-    /// access key id that gets another secret gets another key.
+    /// Returns the key for a credential's scope. An access key id that got another secret gets
+    /// another key.
     fn get(&self, signature: &Signature<'_>, credential: &Credential) -> SigningKey {
         let scope = signature.scope();
-        let secret = credential.secret_access_key.expose();
-        let name = [secret, &scope.date, &scope.region, &scope.service].join("/");
-        if let Some(key) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            return key.clone();
+        let secret = &credential.secret_access_key;
+        let name =
+            [signature.access_key_id(), &scope.date, &scope.region, &scope.service].join("/");
+        match self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            Some((of, key)) if of == secret => return key.clone(),
+            _ => {}
         }
-        let key = SigningKey::derive(secret, scope);
+        let key = SigningKey::derive(secret.expose(), scope);
         let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
         if keys.len() >= Self::MAX {
             keys.clear();
         }
-        keys.insert(name, key.clone());
+        keys.insert(name, (secret.clone(), key.clone()));
         key
     }
 }

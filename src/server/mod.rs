@@ -50,7 +50,7 @@ pub struct NewRoot {
     /// The public half of its access key.
     pub access_key_id: String,
     /// The secret half.
-    pub secret_access_key: crate::access::SecretAccessKey,
+    pub secret_access_key: crate::access::Secret,
 }
 
 impl Server {

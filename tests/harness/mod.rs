@@ -8,7 +8,7 @@ pub use http::{Answer, exchange};
 
 use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use campanile::access::{RootSettings, SecretAccessKey};
+use campanile::access::{RootSettings, Secret};
 use campanile::client::target_and_body;
 use campanile::clock::{Clock, Timestamp};
 use campanile::operations::table;
@@ -87,7 +87,7 @@ impl Server {
             root: RootSettings {
                 access_key: Some((
                     ROOT_ACCESS_KEY_ID.to_owned(),
-                    SecretAccessKey::new(ROOT_SECRET_ACCESS_KEY.to_owned()),
+                    Secret::new(ROOT_SECRET_ACCESS_KEY.to_owned()),
                 )),
                 aws_account_id: Some(ROOT_AWS_ACCOUNT_ID.to_owned()),
             },

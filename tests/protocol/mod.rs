@@ -15,6 +15,7 @@ mod pages;
 mod presigned;
 mod queries;
 mod routes;
+mod secrets;
 mod signatures;
 mod signer;
 mod sts;
