@@ -4,7 +4,7 @@
 //! answered. Each release adds one that was stopped and one that was killed; none is ever deleted
 //! or made again.
 
-use crate::harness::{Client, Server};
+use crate::harness::Server;
 use flate2::read::GzDecoder;
 use serde_json::{Value, json};
 use std::fs::{self, File};
@@ -35,9 +35,7 @@ fn check(fixture: &Path) {
     let deleted = json!({"AccountId": expected["DeletedAccountId"]});
     assert_eq!(root.error("GetAccount", deleted).0, "NotFoundException");
 
-    let key = |member: &str| expected["AccessKey"][member].as_str().unwrap().to_owned();
-    let (access_key_id, secret_access_key) = (key("AccessKeyId"), key("SecretAccessKey"));
-    let other = Client { access_key_id, secret_access_key, ..root };
+    let other = root.with_key(&expected["AccessKey"]);
     let created = other.ok("CreateAccount", json!({"Name": "a"}));
     assert_eq!(created["Account"]["AwsAccountId"], expected["AccessKey"]["AwsAccountId"]);
 }

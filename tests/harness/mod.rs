@@ -149,12 +149,7 @@ impl Server {
     /// Returns a client with a new key of an AWS account.
     pub fn client_of(&self, aws_account_id: &str) -> Client {
         let answer = self.client().call("CreateAccessKey", json!({"AwsAccountId": aws_account_id}));
-        let key = &answer.json()["AccessKey"];
-        Client {
-            access_key_id: key["AccessKeyId"].as_str().unwrap().to_owned(),
-            secret_access_key: key["SecretAccessKey"].as_str().unwrap().to_owned(),
-            ..self.client()
-        }
+        self.client().with_key(&answer.json()["AccessKey"])
     }
 
     fn shut_down(&mut self) {
@@ -218,6 +213,15 @@ impl Client {
             region: "eu-west-1".to_owned(),
             prefix: "",
             clock: TestClock::default(),
+        }
+    }
+
+    /// Returns the same client with a key that `CreateAccessKey` returned.
+    pub fn with_key(self, key: &Value) -> Self {
+        Self {
+            access_key_id: key["AccessKeyId"].as_str().unwrap().to_owned(),
+            secret_access_key: key["SecretAccessKey"].as_str().unwrap().to_owned(),
+            ..self
         }
     }
 

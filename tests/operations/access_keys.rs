@@ -1,6 +1,6 @@
 //! The access-key operations.
 
-use crate::harness::{Client, ROOT_ACCESS_KEY_ID, Server};
+use crate::harness::{ROOT_ACCESS_KEY_ID, Server};
 use serde_json::json;
 
 #[test]
@@ -12,11 +12,7 @@ fn a_key_lets_an_aws_account_in_until_it_is_deleted() {
     assert_eq!(key["AwsAccountId"], "444455556666");
     assert_eq!(key["Arn"], "arn:aws:iam::444455556666:root");
     assert_eq!(key["Status"], "Active");
-    let client = Client {
-        access_key_id: key["AccessKeyId"].as_str().unwrap().to_owned(),
-        secret_access_key: key["SecretAccessKey"].as_str().unwrap().to_owned(),
-        ..root.clone()
-    };
+    let client = root.clone().with_key(key);
     client.create_account("a");
 
     root.ok("DeleteAccessKey", json!({"AccessKeyId": client.access_key_id}));

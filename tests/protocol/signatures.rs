@@ -18,6 +18,14 @@ fn check_exactly(server: &Server, request: &Request, exception: &str, message: &
     assert_eq!(found, (exception.to_owned(), message.to_owned()));
 }
 
+/// Asserts the refusal of a good request in whose `Authorization` something was replaced.
+#[track_caller]
+fn check_replaced(server: &Server, from: &str, to: &str, message: &str) {
+    let mut request = good(&server.client());
+    request.replace_in_header("authorization", from, to);
+    check_exactly(server, &request, "InvalidSignatureException", message);
+}
+
 fn good(client: &Client) -> Request {
     Request::signed(client, "POST", "/accounts?a=1&b=2", r#"{"Name":"My"}"#)
 }
@@ -102,11 +110,7 @@ fn every_digit_of_a_signature_counts() {
 fn a_scope_that_cannot_be_is_told_what_is_wrong() {
     let server = Server::start();
     let client = server.client();
-    let refused = |from: &str, to: &str, message: &str| {
-        let mut request = good(&client);
-        request.replace_in_header("authorization", from, to);
-        check_exactly(&server, &request, "InvalidSignatureException", message);
-    };
+    let refused = |from: &str, to: &str, message: &str| check_replaced(&server, from, to, message);
     refused("/chime/", "/s3/", "Credential should be scoped to correct service: 'chime'");
     refused(
         "/aws4_request",
@@ -135,11 +139,7 @@ fn a_scope_that_cannot_be_is_told_what_is_wrong() {
 fn the_list_of_signed_headers_must_be_whole() {
     let server = Server::start();
     let client = server.client();
-    let refused = |from: &str, to: &str, message: &str| {
-        let mut request = good(&client);
-        request.replace_in_header("authorization", from, to);
-        check_exactly(&server, &request, "InvalidSignatureException", message);
-    };
+    let refused = |from: &str, to: &str, message: &str| check_replaced(&server, from, to, message);
     let host = "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.";
     refused(";host;", ";", host);
     let date = "'x-amz-date' must be a 'SignedHeader' in the AWS Authorization.";

@@ -4,6 +4,7 @@
 //! uses it), `log` and `tree` (the engine's files). A folder with anything in it but no
 //! `campanile.json` is somebody else's, and is never written to.
 
+use super::fault::{failed, unreadable};
 use crate::store::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, TryLockError};
@@ -36,9 +37,7 @@ struct Marker {
 impl Folder {
     /// Claims a folder for this process, and makes it if there is none.
     pub(super) fn claim(path: &Path) -> Result<Self> {
-        let failed = |error: io::Error| {
-            Error::Unavailable(format!("the data folder {} fails: {error}", path.display()))
-        };
+        let failed = |error| folder_failed(path, &error);
         make_private_folder(path).map_err(failed)?;
         if !path.join(MARKER).exists() {
             refuse_foreign(path, &fs::read_dir(path).map_err(failed)?.collect::<Vec<_>>())?;
@@ -80,9 +79,7 @@ impl Folder {
             return Ok(());
         }
         self.marker.created = true;
-        self.write_marker().map_err(|error| {
-            Error::Unavailable(format!("the data folder {} fails: {error}", self.path.display()))
-        })
+        self.write_marker().map_err(|error| folder_failed(&self.path, &error))
     }
 
     fn begin_again(&self) -> io::Result<()> {
@@ -108,6 +105,10 @@ impl Folder {
     }
 }
 
+fn folder_failed(path: &Path, error: &io::Error) -> Error {
+    Error::Unavailable(format!("the data folder {} fails: {error}", path.display()))
+}
+
 fn refuse_foreign(path: &Path, entries: &[io::Result<fs::DirEntry>]) -> Result<()> {
     // What a start leaves that was cut off before it could say whose the folder is.
     let ours = |name: &std::ffi::OsStr| name == LOCK || name == "campanile.json.new";
@@ -123,15 +124,13 @@ fn refuse_foreign(path: &Path, entries: &[io::Result<fs::DirEntry>]) -> Result<(
 }
 
 fn locked(path: &Path) -> Result<File> {
-    let failed = |error: io::Error| {
-        Error::Unavailable(format!("{} fails: {error}", path.join(LOCK).display()))
-    };
+    let lock_path = path.join(LOCK);
     let lock = File::options()
         .create(true)
         .truncate(false)
         .write(true)
-        .open(path.join(LOCK))
-        .map_err(failed)?;
+        .open(&lock_path)
+        .map_err(|error| failed(&lock_path, error))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => Err(Error::Unavailable(format!(
@@ -139,7 +138,7 @@ fn locked(path: &Path) -> Result<File> {
              another folder with --store embedded:PATH",
             path.display()
         ))),
-        Err(TryLockError::Error(error)) => Err(failed(error)),
+        Err(TryLockError::Error(error)) => Err(failed(&lock_path, error)),
     }
 }
 
@@ -148,9 +147,7 @@ fn read_marker(path: &Path) -> Result<Option<Marker>> {
     let text = match fs::read(&file) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => {
-            return Err(Error::Unavailable(format!("{} cannot be read: {error}", file.display())));
-        }
+        Err(error) => return Err(unreadable(&file, error)),
     };
     let marker: Marker = serde_json::from_slice(&text).map_err(|error| {
         Error::Corrupt(format!("{} is damaged: {error}. Nothing was changed", file.display()))

@@ -4,9 +4,10 @@
 //! written, so that syncing a batch writes no metadata. A segment is never changed but at its end,
 //! and never written again after a restart; it is deleted once the tree holds all its batches.
 
+use super::fault::{failed, foreign};
 use super::folder::sync_folder;
 use super::frame::{Kind, Place, SECTOR_BYTES, encode_frame, frame_bytes};
-use crate::store::{Error, Result};
+use crate::store::Result;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -249,13 +250,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
             Some(number) if path.is_file() && path_of(folder, number) == path => {
                 segments.push((number, path));
             }
-            _ => {
-                return Err(Error::Corrupt(format!(
-                    "{} is not Campanile's, but stands among its files. Nothing was changed. \
-                     Move it elsewhere",
-                    path.display()
-                )));
-            }
+            _ => return Err(foreign(&path)),
         }
     }
     segments.sort_unstable();
@@ -264,8 +259,4 @@ pub(super) fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>> {
 
 fn path_of(folder: &Path, number: u64) -> PathBuf {
     folder.join(format!("{number:020}.log"))
-}
-
-fn failed(path: &Path, error: &io::Error) -> Error {
-    Error::Unavailable(format!("{} fails: {error}", path.display()))
 }

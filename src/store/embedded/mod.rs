@@ -6,6 +6,7 @@
 //! stops answering until a restart reads it again. docs/decisions/0001-embedded-engine.md says why.
 
 mod background;
+mod fault;
 mod folder;
 mod frame;
 mod log;

@@ -5,6 +5,7 @@
 //! its sectors are missing while the others are whole. Whatever else does not read as it was
 //! written stops the start, and nothing on the disk is changed.
 
+use super::fault::unreadable;
 use super::frame::{Kind, Place, SECTOR_BYTES, decode_frame, is_unwritten};
 use super::log::{self, FIRST_SEQUENCE};
 use crate::store::{Error, Result};
@@ -58,9 +59,7 @@ impl Segment {
 pub(super) fn read(folder: &Path, store: u64) -> Result<Replay> {
     let mut segments: Vec<Segment> = Vec::new();
     for (number, path) in log::list(folder)? {
-        let bytes = fs::read(&path).map_err(|error| {
-            Error::Unavailable(format!("{} cannot be read: {error}", path.display()))
-        })?;
+        let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
         segments.push(read_segment((number, path), &bytes, store)?);
     }
     for (index, segment) in segments.iter().enumerate() {

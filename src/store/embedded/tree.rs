@@ -3,6 +3,7 @@
 //! It is the log-structured tree of the crate `lsm-tree`. It trusts the names in its folder and
 //! its list of tables; both are checked here before it sees them.
 
+use super::fault::{foreign, unreadable};
 use super::frame::Entries;
 use crate::store::{Error, KeyRange, Result};
 use lsm_tree::compaction::Leveled;
@@ -171,7 +172,7 @@ impl Tree {
     }
 
     fn unreadable(&self, error: &lsm_tree::Error) -> Error {
-        Error::Unavailable(format!("{} cannot be read: {error}", self.path.display()))
+        unreadable(&self.path, error)
     }
 }
 
@@ -202,13 +203,6 @@ fn guarded<R>(run: impl FnOnce() -> lsm_tree::Result<R>) -> std::result::Result<
 
 /// Refuses a folder in which the tree would make a new tree, stop the process or go wrong.
 fn check(path: &Path, must_exist: bool) -> Result<()> {
-    let foreign = |path: PathBuf| {
-        Error::Corrupt(format!(
-            "{} is not Campanile's, but stands among its files. Nothing was changed. Move it \
-             elsewhere",
-            path.display()
-        ))
-    };
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     for (entry, name) in entries(path)? {
         let known = match name.as_str() {
@@ -221,14 +215,14 @@ fn check(path: &Path, must_exist: bool) -> Result<()> {
             }
         };
         if !known {
-            return Err(foreign(entry));
+            return Err(foreign(&entry));
         }
     }
     let tables = path.join("tables");
     if tables.is_dir() {
         for (entry, name) in entries(&tables)? {
             if !entry.is_file() || !is_number(&name) {
-                return Err(foreign(entry));
+                return Err(foreign(&entry));
             }
         }
     }
@@ -264,7 +258,7 @@ fn check_list(path: &Path) -> std::result::Result<(), String> {
 }
 
 fn entries(path: &Path) -> Result<Vec<(PathBuf, String)>> {
-    let failed = |error| Error::Unavailable(format!("{} cannot be read: {error}", path.display()));
+    let failed = |error| unreadable(path, error);
     fs::read_dir(path)
         .map_err(failed)?
         .map(|entry| {
