@@ -262,6 +262,27 @@ impl Record for Item {
     fn index_keys(&self) -> Vec<Key> {
         vec![Key::of(Table::AccountsByName).string(&self.name).string(&format!("{:010}", self.id))]
     }
+
+    /// A name of two letters belongs to one item.
+    fn unique_keys(&self) -> Vec<Key> {
+        let is_unique = self.name.len() == 2;
+        is_unique.then(|| Self::unique_key(&self.name)).into_iter().collect()
+    }
+
+    fn mark_keys(&self) -> Vec<Key> {
+        let first = self.name.chars().next();
+        first.map(|first| Self::mark_key(first).number(self.id.into())).into_iter().collect()
+    }
+}
+
+impl Item {
+    fn unique_key(name: &str) -> Key {
+        Key::of(Table::UsersByEmail).string(name)
+    }
+
+    fn mark_key(first: char) -> Key {
+        Key::of(Table::UsersByLicense).string(&first.to_string())
+    }
 }
 
 fn by_name() -> Key {
@@ -375,7 +396,18 @@ fn apply(tx: &mut Tx<'_>, model: &mut BTreeMap<u32, Item>, change: &Change) -> R
     let (Change::Insert(id, _) | Change::Rename(id, _) | Change::Delete(id)) = change;
     let old: Option<Item> = tx.get(&Item::key_of(*id))?;
     assert_eq!(old.as_ref(), model.get(id), "a transaction sees its own writes");
+    let is_taken = |name: &str| {
+        name.len() == 2 && model.values().any(|item| item.name == *name && item.id != *id)
+    };
     match (change, old) {
+        (Change::Insert(_, name), None) if is_taken(name) => {
+            let refused = tx.insert(&Item::new(*id, name));
+            assert!(matches!(refused, Err(Error::Taken(key)) if key == Item::unique_key(name)));
+        }
+        (Change::Rename(_, name), Some(old)) if is_taken(name) => {
+            let refused = tx.update(&old, &Item::new(*id, name));
+            assert!(matches!(refused, Err(Error::Taken(key)) if key == Item::unique_key(name)));
+        }
         (Change::Insert(id, name), None) => {
             tx.insert(&Item::new(*id, name))?;
             model.insert(*id, Item::new(*id, name));
@@ -389,6 +421,21 @@ fn apply(tx: &mut Tx<'_>, model: &mut BTreeMap<u32, Item>, change: &Change) -> R
             model.remove(id);
         }
         _ => {}
+    }
+    check_entries(tx, model)
+}
+
+/// Asserts that unique keys lead to the items that have them, and that marks are there for those
+/// that are so.
+fn check_entries(tx: &Tx<'_>, model: &BTreeMap<u32, Item>) -> Result<()> {
+    for first in ["a", "b", "c"] {
+        for second in ["a", "b", "c"] {
+            let name = format!("{first}{second}");
+            let found: Option<Item> = tx.find(&Item::unique_key(&name))?;
+            assert_eq!(found.as_ref(), model.values().find(|item| item.name == name));
+        }
+        let marked = tx.any(&Item::mark_key(first.chars().next().unwrap()))?;
+        assert_eq!(marked, model.values().any(|item| item.name.starts_with(first)));
     }
     Ok(())
 }

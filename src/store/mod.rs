@@ -68,6 +68,8 @@ pub enum Error {
     Corrupt(String),
     /// A reading transaction was asked to write.
     ReadOnly,
+    /// Another record has this key, which only one may have.
+    Taken(Key),
 }
 
 /// What the store answers.
@@ -79,6 +81,7 @@ impl fmt::Display for Error {
             Self::Unavailable(reason) => write!(f, "the store cannot answer: {reason}"),
             Self::Corrupt(reason) => write!(f, "the store holds what it should not: {reason}"),
             Self::ReadOnly => f.write_str("a reading operation tried to write"),
+            Self::Taken(key) => write!(f, "another record has the {key:?}"),
         }
     }
 }

@@ -19,6 +19,36 @@ pub enum Table {
     Accounts = 4,
     /// Index: the accounts of an AWS account that are not deleted, by name.
     AccountsByName = 5,
+    /// Users, by AWS account, account and user id.
+    Users = 6,
+    /// Index: the users of an account, by type and user id.
+    UsersByType = 7,
+    /// Unique: the user of an AWS account who has an e-mail address, compared without case.
+    UsersByEmail = 8,
+    /// Unique: the user of the deployment who has a personal PIN.
+    UsersByPersonalPin = 9,
+    /// Mark: the users of an account who are not suspended, by generation.
+    UnsuspendedUsers = 10,
+    /// Mark: the users of an account who have a licence.
+    UsersByLicense = 11,
+    /// Invites, by invite id.
+    Invites = 12,
+    /// Index: deleted accounts of all AWS accounts, by the time of their deletion.
+    DeletedAccounts = 13,
+    /// Index: the deleted accounts of an AWS account, by the time of their deletion.
+    DeletedAccountsByAwsAccount = 14,
+    /// Domains that an account claims, by AWS account, account and name.
+    Domains = 15,
+    /// Unique: the account of the deployment to which a domain belongs.
+    VerifiedDomains = 16,
+    /// Index: domains whose ownership is not shown yet, by name.
+    PendingDomains = 17,
+    /// Mail that is to be sent, by invite id.
+    Outbox = 18,
+    /// Index: mail that is to be sent, by the time at which it is to be tried.
+    OutboxByDueTime = 19,
+    /// Mark: the domains that belong to an account.
+    DomainsOfAccount = 20,
 }
 
 /// A thing that is stored under a key of its own.
@@ -34,6 +64,17 @@ pub trait Record: Serialize + DeserializeOwned {
 
     /// Returns the keys under which indexes list the record.
     fn index_keys(&self) -> Vec<Key>;
+
+    /// Returns the keys that no other record may have at the same time.
+    fn unique_keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
+
+    /// Returns the keys whose presence alone tells something, so that whether any record is so can
+    /// be asked without reading one.
+    fn mark_keys(&self) -> Vec<Key> {
+        Vec::new()
+    }
 
     /// Turns what version `from` wrote into what version `from + 1` wrote.
     fn upgrade(from: u32, _record: Value) -> Result<Value> {

@@ -26,29 +26,44 @@ impl<'a> Tx<'a> {
         self.get_bytes(key.as_bytes())?.map(|bytes| decode(&bytes)).transpose()
     }
 
-    /// Adds a record whose key is new.
-    pub fn insert<R: Record>(&mut self, record: &R) -> Result<()> {
-        let value = encode(record);
-        for index_key in record.index_keys() {
-            self.write(index_key.into_bytes(), Some(value.clone()))?;
+    /// Returns the record that has a unique key.
+    pub fn find<R: Record>(&self, unique_key: &Key) -> Result<Option<R>> {
+        match self.get_bytes(unique_key.as_bytes())? {
+            Some(key) => self.get(&Key::from_bytes(key)),
+            None => Ok(None),
         }
-        self.write(record.key().into_bytes(), Some(value))
+    }
+
+    /// Tells whether any key begins with this one.
+    pub fn any(&self, beginning: &Key) -> Result<bool> {
+        Ok(!self.scan(&beginning.prefixed(), 1)?.is_empty())
+    }
+
+    /// Adds a record whose key is new. Where it would take what another record has, nothing is
+    /// written.
+    pub fn insert<R: Record>(&mut self, record: &R) -> Result<()> {
+        let unique_keys = record.unique_keys();
+        self.check_free(&unique_keys)?;
+        self.write_record(record, unique_keys)
     }
 
     /// Puts a changed record in the place of what this transaction read.
     pub fn update<R: Record>(&mut self, old: &R, new: &R) -> Result<()> {
         debug_assert_eq!(old.key(), new.key(), "a record keeps its key");
-        let new_keys = new.index_keys();
-        for gone in old.index_keys().into_iter().filter(|key| !new_keys.contains(key)) {
+        let (kept, unique_keys) = (old.unique_keys(), new.unique_keys());
+        let taken: Vec<_> = unique_keys.iter().filter(|key| !kept.contains(key)).cloned().collect();
+        self.check_free(&taken)?;
+        let new_keys = [new.index_keys(), new.mark_keys(), unique_keys.clone()].concat();
+        for gone in entry_keys(old).into_iter().filter(|key| !new_keys.contains(key)) {
             self.write(gone.into_bytes(), None)?;
         }
-        self.insert(new)
+        self.write_record(new, unique_keys)
     }
 
     /// Removes a record that this transaction read.
     pub fn delete<R: Record>(&mut self, record: &R) -> Result<()> {
-        for index_key in record.index_keys() {
-            self.write(index_key.into_bytes(), None)?;
+        for key in entry_keys(record) {
+            self.write(key.into_bytes(), None)?;
         }
         self.write(record.key().into_bytes(), None)
     }
@@ -70,6 +85,31 @@ impl<'a> Tx<'a> {
         let next = entries.last().filter(|_| more).map(|(key, _)| Position::at(key.clone()));
         let items = entries.iter().map(|(_, value)| decode(value)).collect::<Result<_>>()?;
         Ok(Page { items, next })
+    }
+
+    /// Refuses keys that another record has.
+    fn check_free(&self, unique_keys: &[Key]) -> Result<()> {
+        for key in unique_keys {
+            if self.get_bytes(key.as_bytes())?.is_some() {
+                return Err(Error::Taken(key.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    fn write_record<R: Record>(&mut self, record: &R, unique_keys: Vec<Key>) -> Result<()> {
+        let value = encode(record);
+        let key = record.key().into_bytes();
+        for index_key in record.index_keys() {
+            self.write(index_key.into_bytes(), Some(value.clone()))?;
+        }
+        for unique_key in unique_keys {
+            self.write(unique_key.into_bytes(), Some(key.clone()))?;
+        }
+        for mark_key in record.mark_keys() {
+            self.write(mark_key.into_bytes(), Some(Vec::new()))?;
+        }
+        self.write(key, Some(value))
     }
 
     fn get_bytes(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
@@ -101,6 +141,11 @@ impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tx").field("writes", &self.writes).finish_non_exhaustive()
     }
+}
+
+/// Returns the keys of all the entries that a record has besides itself.
+fn entry_keys<R: Record>(record: &R) -> Vec<Key> {
+    [record.index_keys(), record.mark_keys(), record.unique_keys()].concat()
 }
 
 /// Merges what is written but not committed over what is committed.

@@ -59,7 +59,7 @@ impl Core {
     fn fail(&self, error: &Error) {
         let reason = match error {
             Error::Unavailable(reason) | Error::Corrupt(reason) => reason.clone(),
-            Error::ReadOnly => error.to_string(),
+            Error::ReadOnly | Error::Taken(_) => error.to_string(),
         };
         self.failed.set(reason).ok();
     }
