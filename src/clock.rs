@@ -15,6 +15,13 @@ impl Timestamp {
         jiff::Timestamp::from_millisecond(millisecond).ok().map(Self)
     }
 
+    /// Returns the instant so many milliseconds later; the last that there is, if that is beyond it.
+    #[must_use]
+    pub fn plus(self, milliseconds: i64) -> Self {
+        let later = self.0.saturating_add(jiff::SignedDuration::from_millis(milliseconds));
+        Self(later.unwrap_or(jiff::Timestamp::MAX))
+    }
+
     /// Returns the milliseconds since 1970.
     pub fn as_millisecond(self) -> i64 {
         self.0.as_millisecond()

@@ -47,6 +47,9 @@ client_suites() {
 }
 
 rust_client=(--locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$target/clients")
+# A test asks cargo where a package is, and cargo answers only when it has the packages of every
+# platform.
+step 'fetch' cargo fetch --locked
 # One build for all that follows, the program itself included.
 step 'build' cargo test --locked --no-run
 step 'build aws-sdk-rust' cargo test "${rust_client[@]}" --no-run

@@ -8,8 +8,12 @@ pub mod access_keys;
 pub mod accounts;
 mod next_token;
 pub mod sts;
+pub mod users;
 
 pub use next_token::TokenKey;
+
+use accounts::{directories, domains, life, settings};
+use users::{invites, suspension};
 
 use crate::access::Caller;
 use crate::clock::Timestamp;
@@ -17,6 +21,7 @@ use crate::protocol::decode::{Members, encode};
 use crate::protocol::error::Result;
 use crate::store::{Access, Tx};
 use http::Method;
+use rand::distr::{Distribution, StandardUniform};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Serialize;
@@ -27,29 +32,53 @@ use std::fmt;
 ///
 /// A URI's query literal is what tells apart the operations that share a path. What is not here is
 /// answered `UnknownOperationException`.
+#[rustfmt::skip] // A line an operation: this is the page that shows all of the API.
 pub fn table() -> Vec<Operation> {
-    let (get, post, delete) = (Method::GET, Method::POST, Method::DELETE);
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     vec![
         write("CreateAccount", &post, "/accounts", 201, accounts::create_account),
         write("DeleteAccount", &delete, "/accounts/{accountId}", 204, accounts::delete_account),
         read("GetAccount", &get, "/accounts/{accountId}", 200, accounts::get_account),
         read("ListAccounts", &get, "/accounts", 200, accounts::list_accounts),
         write("UpdateAccount", &post, "/accounts/{accountId}", 200, accounts::update_account),
+
+        read("GetAccountSettings", &get, "/accounts/{accountId}/settings", 200, settings::get_account_settings),
+        write("UpdateAccountSettings", &put, "/accounts/{accountId}/settings", 204, settings::update_account_settings),
+        write("AssociateSigninDelegateGroupsWithAccount", &post, "/accounts/{accountId}?operation=associate-signin-delegate-groups", 200, settings::associate_signin_delegate_groups),
+        write("DisassociateSigninDelegateGroupsFromAccount", &post, "/accounts/{accountId}?operation=disassociate-signin-delegate-groups", 200, settings::disassociate_signin_delegate_groups),
+        read("GetRetentionSettings", &get, "/accounts/{accountId}/retention-settings", 200, settings::get_retention_settings),
+        write("PutRetentionSettings", &put, "/accounts/{accountId}/retention-settings", 204, settings::put_retention_settings),
+
+        write("BatchSuspendUser", &post, "/accounts/{accountId}/users?operation=suspend", 200, suspension::batch_suspend_user),
+        write("BatchUnsuspendUser", &post, "/accounts/{accountId}/users?operation=unsuspend", 200, suspension::batch_unsuspend_user),
+        write("BatchUpdateUser", &post, "/accounts/{accountId}/users", 200, users::batch_update_user),
+        write("CreateUser", &post, "/accounts/{accountId}/users?operation=create", 201, users::create_user),
+        read("GetUser", &get, "/accounts/{accountId}/users/{userId}", 200, users::get_user),
+        read("GetUserSettings", &get, "/accounts/{accountId}/users/{userId}/settings", 200, users::settings::get_user_settings),
+        write("InviteUsers", &post, "/accounts/{accountId}/users?operation=add", 201, invites::invite_users)
+            .after_delivery(invites::invites_after_delivery),
+        read("ListUsers", &get, "/accounts/{accountId}/users", 200, users::list_users),
+        write("LogoutUser", &post, "/accounts/{accountId}/users/{userId}?operation=logout", 204, users::logout_user),
+        write("ResetPersonalPIN", &post, "/accounts/{accountId}/users/{userId}?operation=reset-personal-pin", 200, users::reset_personal_pin),
+        write("UpdateUser", &post, "/accounts/{accountId}/users/{userId}", 200, users::update_user),
+        write("UpdateUserSettings", &put, "/accounts/{accountId}/users/{userId}/settings", 204, users::settings::update_user_settings),
+
         // Extension operations: what AWS left to its consoles.
-        write(
-            "CreateAccessKey",
-            &post,
-            "/campanile/access-keys",
-            201,
-            access_keys::create_access_key,
-        ),
-        write(
-            "DeleteAccessKey",
-            &delete,
-            "/campanile/access-keys/{accessKeyId}",
-            204,
-            access_keys::delete_access_key,
-        ),
+        write("ActivateAccount", &post, "/campanile/accounts/{accountId}?operation=activate", 200, life::activate_account),
+        write("SuspendAccount", &post, "/campanile/accounts/{accountId}?operation=suspend", 200, life::suspend_account),
+        read("ListDeletedAccounts", &get, "/campanile/deleted-accounts", 200, life::list_deleted_accounts),
+        write("RestoreAccount", &post, "/campanile/deleted-accounts/{accountId}?operation=restore", 200, life::restore_account),
+        write("ClaimDomain", &post, "/campanile/accounts/{accountId}/domains", 201, domains::claim_domain),
+        read("ListDomains", &get, "/campanile/accounts/{accountId}/domains", 200, domains::list_domains),
+        write("ReleaseDomain", &delete, "/campanile/accounts/{accountId}/domains/{domainName}", 200, domains::release_domain),
+        write("ConnectDirectory", &put, "/campanile/accounts/{accountId}/directory", 200, directories::connect_directory),
+        write("DisconnectDirectory", &delete, "/campanile/accounts/{accountId}/directory", 200, directories::disconnect_directory),
+        write("ConnectOpenId", &put, "/campanile/accounts/{accountId}/open-id", 200, directories::connect_open_id),
+        write("DisconnectOpenId", &delete, "/campanile/accounts/{accountId}/open-id", 200, directories::disconnect_open_id),
+        write("UpdateSupportedLicenses", &put, "/campanile/accounts/{accountId}/supported-licenses", 200, directories::update_supported_licenses),
+
+        write("CreateAccessKey", &post, "/campanile/access-keys", 201, access_keys::create_access_key),
+        write("DeleteAccessKey", &delete, "/campanile/access-keys/{accessKeyId}", 204, access_keys::delete_access_key),
         read("ListAccessKeys", &get, "/campanile/access-keys", 200, access_keys::list_access_keys),
     ]
 }
@@ -68,6 +97,7 @@ pub struct Operation {
     pub access: Access,
     action: String,
     prepare: Box<Prepare>,
+    after_delivery: Option<Box<Prepare>>,
 }
 
 type Prepare = dyn Fn(&Members<'_>) -> Result<Call> + Send + Sync;
@@ -79,6 +109,21 @@ impl Operation {
     /// Decodes a request.
     pub fn prepare(&self, members: &Members<'_>) -> Result<Call> {
         (self.prepare)(members)
+    }
+
+    /// Decodes a request for what answers it once the mail that it caused was tried; nothing, for the
+    /// many operations that cause none.
+    pub fn prepare_after_delivery(&self, members: &Members<'_>) -> Result<Option<Call>> {
+        self.after_delivery.as_ref().map(|prepare| prepare(members)).transpose()
+    }
+
+    /// Says what answers the operation once the mail that it caused was tried: it only reads.
+    fn after_delivery<Q, R>(self, run: fn(&mut Context<'_>, &Q) -> Result<R>) -> Self
+    where
+        Q: DeserializeOwned + Send + 'static,
+        R: Serialize + 'static,
+    {
+        Self { after_delivery: Some(prepare(run)), ..self }
     }
 
     /// Returns the name that policies know the operation by.
@@ -104,14 +149,18 @@ where
     Q: DeserializeOwned + Send + 'static,
     R: Serialize + 'static,
 {
-    let prepare = Box::new(move |members: &Members<'_>| {
-        let request: Q = members.decode()?;
-        let call: Call = Box::new(move |cx| encode(&run(cx, &request)?));
-        Ok(call)
-    });
     let service = if uri.starts_with("/campanile/") { "campanile" } else { "chime" };
     let action = format!("{service}:{name}");
-    Operation { name, method: method.clone(), uri, status, access: Access::Read, action, prepare }
+    Operation {
+        name,
+        method: method.clone(),
+        uri,
+        status,
+        access: Access::Read,
+        action,
+        prepare: prepare(run),
+        after_delivery: None,
+    }
 }
 
 fn write<Q, R>(
@@ -128,6 +177,29 @@ where
     Operation { access: Access::Write, ..read(name, method, uri, status, run) }
 }
 
+fn prepare<Q, R>(run: fn(&mut Context<'_>, &Q) -> Result<R>) -> Box<Prepare>
+where
+    Q: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+{
+    Box::new(move |members| {
+        let request: Q = members.decode()?;
+        let call: Call = Box::new(move |cx| encode(&run(cx, &request)?));
+        Ok(call)
+    })
+}
+
+/// What a deployment settles for all of its requests.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// What makes a `NextToken` ours.
+    pub token_key: TokenKey,
+    /// Whether a domain belongs to an account only once its owner published a DNS record.
+    pub verify_domains: bool,
+    /// Whether mail that is put into the outbox is sent.
+    pub sends_mail: bool,
+}
+
 /// Everything an operation may know besides its request.
 #[derive(Debug)]
 pub struct Context<'a> {
@@ -141,6 +213,10 @@ pub struct Context<'a> {
     pub form: Form,
     /// What makes a `NextToken` ours.
     pub token_key: &'a TokenKey,
+    /// Whether a domain belongs to an account only once its owner published a DNS record.
+    pub verify_domains: bool,
+    /// Whether mail that is put into the outbox is sent.
+    pub sends_mail: bool,
     random: StdRng,
 }
 
@@ -155,13 +231,15 @@ pub enum Form {
 
 impl<'a> Context<'a> {
     /// Makes a context; the same seed makes the same ids again.
-    pub fn new(tx: Tx<'a>, request: &'a Admission, token_key: &'a TokenKey) -> Self {
+    pub fn new(tx: Tx<'a>, request: &'a Admission, terms: &'a Terms) -> Self {
         Self {
             tx,
             caller: &request.caller,
             now: request.now,
             form: request.form,
-            token_key,
+            token_key: &terms.token_key,
+            verify_domains: terms.verify_domains,
+            sends_mail: terms.sends_mail,
             random: StdRng::from_seed(request.seed),
         }
     }
@@ -172,6 +250,14 @@ impl<'a> Context<'a> {
         uuid::Builder::from_unix_timestamp_millis(millisecond, &self.random.random())
             .into_uuid()
             .to_string()
+    }
+
+    /// Returns what nobody can guess.
+    pub fn random<T>(&mut self) -> T
+    where
+        StandardUniform: Distribution<T>,
+    {
+        self.random.random()
     }
 
     /// Fills an array with bytes that nobody can guess.

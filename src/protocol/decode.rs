@@ -4,6 +4,7 @@
 //! `AccountId`; GET takes its other members from the query, every other method from the body.
 
 use super::error::{Error, Result};
+use super::strict::Strict;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
@@ -149,7 +150,7 @@ impl<'de> Deserializer<'de> for Member<'de> {
         match self {
             Self::Uri(Cow::Borrowed(text)) => visitor.visit_borrowed_str(text),
             Self::Uri(Cow::Owned(text)) => visitor.visit_string(text),
-            Self::Json(json) => json.deserialize_any(visitor),
+            Self::Json(json) => Strict(json).deserialize_any(visitor),
         }
     }
 
@@ -169,17 +170,13 @@ impl<'de> Deserializer<'de> for Member<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _name: &'static str,
-        _variants: &'static [&'static str],
+        name: &'static str,
+        variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
         match self {
             Self::Uri(text) => visitor.visit_enum(text.into_deserializer()),
-            // An enum's value is its name. serde_json would take an object with that name too.
-            Self::Json(json) => {
-                let Name(text) = Name::deserialize(json)?;
-                visitor.visit_enum(text.into_deserializer())
-            }
+            Self::Json(json) => Strict(json).deserialize_enum(name, variants, visitor),
         }
     }
 
@@ -191,6 +188,18 @@ impl<'de> Deserializer<'de> for Member<'de> {
         visitor.visit_newtype_struct(self)
     }
 
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        members: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Uri(_) => self.deserialize_any(visitor),
+            Self::Json(json) => Strict(json).deserialize_struct(name, members, visitor),
+        }
+    }
+
     /// What nobody reads need not be readable: it may be nested deeper than a parser would go.
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_unit()
@@ -198,6 +207,6 @@ impl<'de> Deserializer<'de> for Member<'de> {
 
     forward_to_deserialize_any! {
         bool i8 i16 i32 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq
-        tuple tuple_struct map struct identifier
+        tuple tuple_struct map identifier
     }
 }

@@ -39,6 +39,11 @@ impl Error {
         Self::new(Exception::BadRequestException, message)
     }
 
+    /// Makes a `ConflictException`.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Exception::ConflictException, message)
+    }
+
     /// Makes a `ForbiddenException`.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(Exception::ForbiddenException, message)
@@ -47,6 +52,11 @@ impl Error {
     /// Makes a `NotFoundException`.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(Exception::NotFoundException, message)
+    }
+
+    /// Makes an `UnprocessableEntityException`.
+    pub fn unprocessable(message: impl Into<String>) -> Self {
+        Self::new(Exception::UnprocessableEntityException, message)
     }
 
     /// Makes a `ServiceFailureException` out of a fault of ours; the cause stays in the log.

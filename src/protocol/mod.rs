@@ -5,11 +5,12 @@ pub mod error;
 pub mod route;
 pub mod shapes;
 pub mod sigv4;
+mod strict;
 mod sts;
 
 use crate::access::{Credential, Deployment, Secret};
 use crate::clock::Clock;
-use crate::operations::{Admission, Call, Context, Form, Operation, TokenKey, table};
+use crate::operations::{Admission, Call, Context, Form, Operation, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
 use bytes::Bytes;
 use decode::Members;
@@ -19,7 +20,10 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
 use sigv4::{Signature, SignedRequest, SigningKey};
 use std::collections::HashMap;
+use std::fmt;
+use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The header with the id under which the server's log knows an answer.
@@ -45,19 +49,54 @@ pub struct Request {
 /// The API over a store.
 #[derive(Debug)]
 pub struct Api {
-    store: Store,
+    store: Arc<Store>,
     deployment: Deployment,
-    token_key: TokenKey,
+    terms: Terms,
+    deliver: Option<Deliver>,
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
 }
 
+/// How the API is set up beside its store.
+#[derive(Debug, Default)]
+pub struct Setup {
+    /// Whether a domain belongs to an account only once its owner published a DNS record.
+    pub verify_domains: bool,
+    /// What sends the mail in the outbox; without it none is put there.
+    pub deliver: Option<Deliver>,
+}
+
+/// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
+/// wait.
+pub struct Deliver(Box<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>);
+
+impl Deliver {
+    /// Takes in whoever sends mail.
+    pub fn new<D: Future<Output = ()> + Send + 'static>(
+        deliver: impl Fn() -> D + Send + Sync + 'static,
+    ) -> Self {
+        Self(Box::new(move || Box::pin(deliver())))
+    }
+}
+
+impl fmt::Debug for Deliver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deliver").finish_non_exhaustive()
+    }
+}
+
 impl Api {
     /// Puts the API over a store.
-    pub fn new(store: Store, deployment: Deployment, clock: Clock) -> Self {
-        Self {
+    pub fn new(store: Arc<Store>, deployment: Deployment, clock: Clock, setup: Setup) -> Self {
+        let terms = Terms {
             token_key: TokenKey::new(deployment.token_secret.expose().as_bytes()),
+            verify_domains: setup.verify_domains,
+            sends_mail: setup.deliver.is_some(),
+        };
+        Self {
+            terms,
+            deliver: setup.deliver,
             store,
             deployment,
             clock,
@@ -88,16 +127,25 @@ impl Api {
 
     async fn answer(self: &Arc<Self>, request: &Request) -> Result<Done> {
         let admitted = guarded(|| self.store.read(|tx| self.admit_or_run(request, tx)))?;
-        let (operation, call, admission) = match admitted {
+        let write = match admitted {
             Admitted::Done(done) => return Ok(done),
-            Admitted::Write(operation, call, admission) => (operation, call, admission),
+            Admitted::Write(write) => write,
         };
-        let api = Arc::clone(self);
-        let body = self
-            .store
-            .write(move |tx| call(&mut Context::new(tx, &admission, &api.token_key)))
-            .await?;
+        let Write { operation, call, after_delivery, admission } = write;
+        let (api, settled) = (Arc::clone(self), admission.clone());
+        let mut body =
+            self.store.write(move |tx| call(&mut Context::new(tx, &settled, &api.terms))).await?;
+        if let (Some(Deliver(deliver)), Some(after_delivery)) = (&self.deliver, after_delivery) {
+            deliver().await;
+            let read = || self.store.read(|tx| self.run(&after_delivery, tx, &admission));
+            // What was written stays so, and can be told, whatever becomes of this.
+            body = guarded(read).unwrap_or(body);
+        }
         Ok(Done { status: operation.status, body })
+    }
+
+    fn run(&self, call: &Call, tx: Tx<'_>, admission: &Admission) -> Result<Vec<u8>> {
+        call(&mut Context::new(tx, admission, &self.terms))
     }
 
     /// Settles whether a request is to be served, and serves it at once if it only reads.
@@ -107,12 +155,14 @@ impl Api {
         let Routed { operation, form, members } =
             self.router.route(&request.method, &request.target)?;
         authorise(&credential, operation)?;
-        let call = operation.prepare(&Members::new(members, request.json()?)?)?;
+        let members = Members::new(members, request.json()?)?;
+        let call = operation.prepare(&members)?;
         let admission = self.admission(credential, form);
         if operation.access == Access::Write {
-            return Ok(Admitted::Write(operation, call, admission));
+            let after_delivery = operation.prepare_after_delivery(&members)?;
+            return Ok(Admitted::Write(Write { operation, call, after_delivery, admission }));
         }
-        let body = call(&mut Context::new(tx, &admission, &self.token_key))?;
+        let body = self.run(&call, tx, &admission)?;
         Ok(Admitted::Done(Done { status: operation.status, body }))
     }
 
@@ -152,7 +202,15 @@ impl Api {
 
 enum Admitted<'a> {
     Done(Done),
-    Write(&'a Operation, Call, Admission),
+    Write(Write<'a>),
+}
+
+/// A writing operation that is to be run.
+struct Write<'a> {
+    operation: &'a Operation,
+    call: Call,
+    after_delivery: Option<Call>,
+    admission: Admission,
 }
 
 struct Done {
@@ -228,6 +286,12 @@ impl From<store::Error> for Error {
             store::Error::Unavailable(_) => {
                 let message = "The service is currently unavailable. Try again later.";
                 Self::new(Exception::ServiceUnavailableException, message).caused_by(error)
+            }
+            // The text of the only recorded conflict (Administration Guide, "Logging with
+            // CloudTrail").
+            store::Error::Taken(_) => {
+                let message = "Request could not be completed due to a conflict";
+                Self::new(Exception::ConflictException, message).caused_by(error)
             }
             store::Error::Corrupt(_) | store::Error::ReadOnly => Self::failure(error),
         }

@@ -2,9 +2,17 @@
 //! way to make it is to deserialise it.
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 use std::fmt;
 use std::ops::Deref;
+
+/// How long a text may be for which the model has no limit, in characters. Whatever is stored comes
+/// back in pages of up to 200, so that it has to have one.
+pub const TEXT_CHARACTERS_MAX: usize = 256;
+/// How long an e-mail address may be, in characters: 64 before the @ and 255 behind it (RFC 5321,
+/// 4.5.3.1). The model has no limit.
+const EMAIL_CHARACTERS_MAX: usize = 320;
 
 macro_rules! constrained_string {
     ($(#[$doc:meta])* $shape:ident, $debug:literal, $check:expr) => {
@@ -18,6 +26,12 @@ macro_rules! constrained_string {
                 let check: fn(&str) -> Result<(), String> = $check;
                 check(&text).map_err(D::Error::custom)?;
                 Ok(Self(text))
+            }
+        }
+
+        impl Serialize for $shape {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
             }
         }
 
@@ -48,8 +62,72 @@ constrained_string! {
 }
 
 constrained_string! {
+    /// A short text that is not blank, such as the name of a directory group. Where the model asks
+    /// for no length, Active Directory knows none that is longer.
+    ShortString, "{:?}", |text| { length(text, 0, TEXT_CHARACTERS_MAX)?; not_blank(text) }
+}
+
+constrained_string! {
     /// An e-mail address. Sensitive: `Debug` hides it.
-    EmailAddress, "***{0:.0}", email_address
+    EmailAddress, "***{0:.0}", |text| {
+        length(text, 0, EMAIL_CHARACTERS_MAX)?;
+        email_address(text)
+    }
+}
+
+impl EmailAddress {
+    /// Returns what is the same for addresses that differ in case alone.
+    pub fn without_case(&self) -> String {
+        self.0.to_lowercase()
+    }
+}
+
+constrained_string! {
+    /// A text that only those may read whom it is for. Sensitive: `Debug` hides it.
+    SensitiveString, "***{0:.0}", |text| length(text, 0, TEXT_CHARACTERS_MAX)
+}
+
+impl SensitiveString {
+    /// Takes in a text that the server makes.
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
+constrained_string! {
+    /// The ten digits under which a person is found in meetings. `Debug` hides them.
+    PersonalPin, "***{0:.0}", |text| {
+        let digits = text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit());
+        satisfied(digits, r"^\d{10}$", "it is no PIN of ten digits")
+    }
+}
+
+impl PersonalPin {
+    /// Makes a PIN out of a random number.
+    pub fn new(random: u64) -> Self {
+        Self(format!("{:010}", random % 10_000_000_000))
+    }
+}
+
+constrained_string! {
+    /// The name of an internet domain, such as example.com, in lower case.
+    DomainName, "{:?}", |text| {
+        let letters = |label: &str| {
+            label.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
+        };
+        let is_label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && letters(label)
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        let is_domain = text.len() <= 253 && text.contains('.') && text.split('.').all(is_label);
+        if is_domain {
+            return Ok(());
+        }
+        Err("Member must be a domain name in lower case, such as example.com; other letters than \
+             those of ASCII are written as xn--…".to_owned())
+    }
 }
 
 constrained_string! {
@@ -117,13 +195,105 @@ impl Default for ProfileServiceMaxResults {
 
 impl<'de> Deserialize<'de> for ProfileServiceMaxResults {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = i64::deserialize(deserializer)?;
-        let bound = match u8::try_from(number) {
-            Ok(number @ 1..=200) => return Ok(Self(number)),
-            _ if number < 1 => "greater than or equal to 1",
-            _ => "less than or equal to 200",
-        };
-        Err(D::Error::custom(format!("Member must have value {bound} (it is {number})")))
+        between(i64::deserialize(deserializer)?, 1, 200).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// For how many days messages are kept: 1 to 5475, which is 15 years.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
+pub struct RetentionDays(u16);
+
+impl<'de> Deserialize<'de> for RetentionDays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        between(i64::deserialize(deserializer)?, 1, 5475).map(Self).map_err(D::Error::custom)
+    }
+}
+
+fn between<N>(number: i64, min: i64, max: i64) -> Result<N, String>
+where
+    N: TryFrom<i64, Error: fmt::Debug>,
+{
+    let bound = if number < min {
+        format!("greater than or equal to {min}")
+    } else if number > max {
+        format!("less than or equal to {max}")
+    } else {
+        return Ok(N::try_from(number).expect("the type holds every number between the bounds"));
+    };
+    Err(format!("Member must have value {bound} (it is {number})"))
+}
+
+/// A list with at most `MAX` elements.
+#[derive(Clone, Debug)]
+pub struct List<T, const MAX: usize>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for List<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let elements = Vec::deserialize(deserializer)?;
+        let length = elements.len();
+        if length > MAX {
+            return Err(D::Error::custom(format!(
+                "Member must have length less than or equal to {MAX} (it has {length})"
+            )));
+        }
+        Ok(Self(elements))
+    }
+}
+
+impl<T, const MAX: usize> Deref for List<T, MAX> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+/// A list with at least one element.
+#[derive(Clone, Debug)]
+pub struct NonEmptyList<T>(Vec<T>);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for NonEmptyList<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let elements = Vec::deserialize(deserializer)?;
+        if elements.is_empty() {
+            return Err(D::Error::custom("Member must have length greater than or equal to 1"));
+        }
+        Ok(Self(elements))
+    }
+}
+
+impl<T> Deref for NonEmptyList<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        &self.0
+    }
+}
+
+/// Members that the service sent and that neither its model nor a recording knows, by name.
+pub type Others = Map<String, Value>;
+
+/// A shape with other members among its own, all in the order of their names.
+#[derive(Debug)]
+pub struct WithOthers<T> {
+    /// The members that are known.
+    pub shape: T,
+    /// Those that are not, which only imported things have.
+    pub others: Others,
+}
+
+impl<T: Serialize> Serialize for WithOthers<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if self.others.is_empty() {
+            return self.shape.serialize(serializer);
+        }
+        let mut members = serde_json::to_value(&self.shape).map_err(serde::ser::Error::custom)?;
+        if let Value::Object(members) = &mut members {
+            for (name, value) in &self.others {
+                members.entry(name).or_insert_with(|| value.clone());
+            }
+        }
+        members.serialize(serializer)
     }
 }
 

@@ -11,7 +11,7 @@ pub use process::run;
 
 use crate::access::{Deployment, RootSettings};
 use crate::clock::Clock;
-use crate::protocol::Api;
+use crate::protocol::{Api, Setup};
 use crate::store::{self, Location, Store};
 use std::fmt;
 use std::future::Future;
@@ -79,7 +79,8 @@ impl Server {
             access_key_id: deployment.root_access_key_id.clone(),
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
-        let api = Arc::new(Api::new(store, deployment, clock));
+        let store = Arc::new(store);
+        let api = Arc::new(Api::new(store, deployment, clock, Setup::default()));
         Ok(Self { listener, address, api, cors_origins, new_root })
     }
 

@@ -14,9 +14,8 @@ mod sensitive;
 use crate::harness::{Answer, Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
 use crate::model::{Operation, Seen, check, common_error, model};
 use campanile::clock::Timestamp;
-use campanile::operations::accounts::{
-    AccountRecord, AccountStatus, AccountType, LicenseGroup, SigninDelegateGroup,
-};
+use campanile::operations::accounts::AccountRecord;
+use campanile::operations::accounts::record::{AccountType, LicenseGroup};
 use campanile::operations::table;
 use campanile::protocol::error::Exception;
 use campanile::protocol::shapes::License;
@@ -50,23 +49,18 @@ fn server() -> Server {
 }
 
 fn account(account_id: &str) -> AccountRecord {
+    let delegates = serde_json::from_value(json!({"GroupName": "delegates"})).unwrap();
+    // Its last digits are zeros, which must be written all the same.
+    let created = Timestamp::from_millisecond(1_545_331_082_000).unwrap();
+    let name = format!("a {account_id}");
     AccountRecord {
-        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
-        account_id: account_id.to_owned(),
-        name: format!("a {account_id}"),
         account_type: AccountType::EnterpriseLwa,
-        account_status: AccountStatus::Suspended,
-        billing_type: "SeatBilling".to_owned(),
-        // Its last digits are zeros, which must be written all the same.
-        created_timestamp: Timestamp::from_millisecond(1_545_331_082_000).unwrap(),
         default_license: License::ProTrial,
-        delegation_status: "NoDelegation".to_owned(),
         directory_id: Some("d-906717dc08".to_owned()),
         groups: vec![LicenseGroup { group_id: "basic_users".to_owned(), license: License::Basic }],
-        signin_delegate_groups: vec![SigninDelegateGroup { group_name: "delegates".to_owned() }],
+        signin_delegate_groups: vec![delegates],
         supported_licenses: vec![License::Basic, License::Plus, License::Pro, License::ProTrial],
-        use_pro_trial_license: false,
-        deleted_timestamp: None,
+        ..AccountRecord::team(ROOT_AWS_ACCOUNT_ID, account_id.to_owned(), &name, created)
     }
 }
 

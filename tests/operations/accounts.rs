@@ -2,7 +2,8 @@
 
 use crate::harness::{Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
 use campanile::clock::Timestamp;
-use campanile::operations::accounts::{AccountRecord, AccountStatus, AccountType, LicenseGroup};
+use campanile::operations::accounts::AccountRecord;
+use campanile::operations::accounts::record::{AccountType, LicenseGroup};
 use campanile::protocol::shapes::License;
 use serde_json::{Value, json};
 
@@ -21,22 +22,17 @@ const SAMPLE_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
 
 fn sample_record() -> AccountRecord {
     let group = |group_id: &str, license| LicenseGroup { group_id: group_id.to_owned(), license };
+    let created = Timestamp::from_millisecond(1_545_331_082_181).unwrap();
     AccountRecord {
-        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
-        account_id: SAMPLE_ID.to_owned(),
-        name: "EnterpriseDirectory".to_owned(),
         account_type: AccountType::EnterpriseDirectory,
-        account_status: AccountStatus::Active,
-        billing_type: "SeatBilling".to_owned(),
-        created_timestamp: Timestamp::from_millisecond(1_545_331_082_181).unwrap(),
-        default_license: License::Pro,
-        delegation_status: "NoDelegation".to_owned(),
         directory_id: Some("d-906717dc08".to_owned()),
         groups: vec![group("basic_users", License::Basic), group("pro_users", License::Pro)],
-        signin_delegate_groups: Vec::new(),
-        supported_licenses: vec![License::Basic, License::Pro],
-        use_pro_trial_license: false,
-        deleted_timestamp: None,
+        ..AccountRecord::team(
+            ROOT_AWS_ACCOUNT_ID,
+            SAMPLE_ID.to_owned(),
+            "EnterpriseDirectory",
+            created,
+        )
     }
 }
 

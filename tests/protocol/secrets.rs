@@ -3,7 +3,7 @@
 use crate::harness::{Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use campanile::access::{Deployment, RootSettings, Secret};
 use campanile::clock::Clock;
-use campanile::protocol::{Api, Request, SIGNING_NAME};
+use campanile::protocol::{Api, Request, SIGNING_NAME, Setup};
 use campanile::store::{Memory, Store};
 use http::Method;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn nothing_that_is_printed_for_debugging_shows_a_secret() {
         let clock = Clock::system();
         let deployment = Deployment::open(&store, root, clock.now()).await.unwrap();
         let token_secret = deployment.token_secret.expose().to_owned();
-        let api = Arc::new(Api::new(store, deployment.clone(), clock));
+        let api = Arc::new(Api::new(Arc::new(store), deployment.clone(), clock, Setup::default()));
         // A request that is verified leaves its signing key in the server's memory.
         assert_eq!(api.respond(&signed()).await.status(), 200);
         let printed = format!("{api:?} {deployment:?} {:?}", deployment.root());

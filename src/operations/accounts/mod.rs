@@ -1,13 +1,21 @@
 //! Amazon Chime accounts.
 
+pub mod directories;
+pub mod domains;
+pub mod life;
+pub mod record;
+pub mod settings;
+
 use super::next_token::Query;
-use super::{Context, Empty, Form};
-use crate::clock::Timestamp;
+use super::users::{self, UserRecord};
+use super::{Context, Empty};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{
-    AccountName, EmailAddress, License, NonEmptyString, ProfileServiceMaxResults,
+    AccountName, EmailAddress, License, NonEmptyString, ProfileServiceMaxResults, WithOthers,
 };
-use crate::store::{Key, Page, Record, Table};
+use crate::store::Page;
+pub use record::AccountRecord;
+use record::{Account, AccountStatus, AccountType, account_key, accounts_by_name};
 use serde::{Deserialize, Serialize};
 
 // Shapes. The members of an answer stand in alphabetical order: that is their order on the wire.
@@ -53,131 +61,19 @@ pub struct UpdateAccountRequest {
     default_license: Option<License>,
 }
 
-/// The answer of `CreateAccount`, `GetAccount` and `UpdateAccount`.
+/// The answer of the operations that return one account.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct AccountResponse {
-    account: Account,
+    account: WithOthers<Account>,
 }
 
 /// The answer of `ListAccounts`.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListAccountsResponse {
-    accounts: Vec<Account>,
+    accounts: Vec<WithOthers<Account>>,
     next_token: Option<String>,
-}
-
-/// An account as clients see it.
-///
-/// Members that the service model does not have were seen on the wire in January 2019 (samples of
-/// the API reference); SDKs ignore them.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Account {
-    account_id: String,
-    account_status: AccountStatus,
-    account_type: AccountType,
-    admins: Option<()>,
-    aws_account_id: String,
-    billing_type: String,
-    created_timestamp: Timestamp,
-    default_license: License,
-    delegation_status: String,
-    directory_id: Option<String>,
-    domains: Option<()>,
-    groups: Vec<LicenseGroup>,
-    name: String,
-    owner: Option<()>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    signin_delegate_groups: Option<Vec<SigninDelegateGroup>>,
-    supported_licenses: Vec<License>,
-    use_pro_trial_license: bool,
-}
-
-/// Where an account's identities come from.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the names are AWS's")]
-pub enum AccountType {
-    Team,
-    EnterpriseDirectory,
-    #[serde(rename = "EnterpriseLWA")]
-    EnterpriseLwa,
-    #[serde(rename = "EnterpriseOIDC")]
-    EnterpriseOidc,
-}
-
-/// Whether an account can be used.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[expect(missing_docs, reason = "the names are AWS's")]
-pub enum AccountStatus {
-    Suspended,
-    Active,
-}
-
-/// A directory group whose members get a licence.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct LicenseGroup {
-    /// The group's name in the directory.
-    pub group_id: String,
-    /// What its members get.
-    pub license: License,
-}
-
-/// A directory group whose members may act as delegates.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct SigninDelegateGroup {
-    /// The group's name in the directory.
-    pub group_name: String,
-}
-
-// The record.
-
-/// An account as it is stored.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-#[expect(missing_docs, reason = "the members are those of the shape")]
-pub struct AccountRecord {
-    pub aws_account_id: String,
-    pub account_id: String,
-    pub name: String,
-    pub account_type: AccountType,
-    pub account_status: AccountStatus,
-    pub billing_type: String,
-    pub created_timestamp: Timestamp,
-    pub default_license: License,
-    pub delegation_status: String,
-    pub directory_id: Option<String>,
-    pub groups: Vec<LicenseGroup>,
-    pub signin_delegate_groups: Vec<SigninDelegateGroup>,
-    pub supported_licenses: Vec<License>,
-    pub use_pro_trial_license: bool,
-    /// When the account was deleted. It can be restored for 90 days from then on.
-    pub deleted_timestamp: Option<Timestamp>,
-}
-
-impl Record for AccountRecord {
-    const VERSION: u32 = 1;
-
-    fn key(&self) -> Key {
-        account_key(&self.aws_account_id, &self.account_id)
-    }
-
-    fn index_keys(&self) -> Vec<Key> {
-        let by_name =
-            || accounts_by_name(&self.aws_account_id).string(&self.name).string(&self.account_id);
-        if self.deleted_timestamp.is_none() { vec![by_name()] } else { Vec::new() }
-    }
-}
-
-fn account_key(aws_account_id: &str, account_id: &str) -> Key {
-    Key::of(Table::Accounts).string(aws_account_id).string(account_id)
-}
-
-fn accounts_by_name(aws_account_id: &str) -> Key {
-    Key::of(Table::AccountsByName).string(aws_account_id)
 }
 
 // Operations.
@@ -187,23 +83,8 @@ pub(super) fn create_account(
     cx: &mut Context<'_>,
     request: &CreateAccountRequest,
 ) -> Result<AccountResponse> {
-    let account = AccountRecord {
-        aws_account_id: cx.caller.aws_account_id.clone(),
-        account_id: cx.new_id(),
-        name: (*request.name).to_owned(),
-        account_type: AccountType::Team,
-        account_status: AccountStatus::Active,
-        billing_type: "SeatBilling".to_owned(),
-        created_timestamp: cx.now,
-        default_license: License::Pro,
-        delegation_status: "NoDelegation".to_owned(),
-        directory_id: None,
-        groups: Vec::new(),
-        signin_delegate_groups: Vec::new(),
-        supported_licenses: vec![License::Basic, License::Pro],
-        use_pro_trial_license: false,
-        deleted_timestamp: None,
-    };
+    let account =
+        AccountRecord::team(&cx.caller.aws_account_id, cx.new_id(), &request.name, cx.now);
     cx.tx.insert(&account)?;
     Ok(response(cx, account))
 }
@@ -214,6 +95,8 @@ pub(super) fn delete_account(
     request: &DeleteAccountRequest,
 ) -> Result<Empty> {
     let account = existing_account(cx, &request.account_id)?;
+    check_deletable(cx, &account)?;
+    domains::drop_pending(cx, &account)?;
     let deleted = AccountRecord { deleted_timestamp: Some(cx.now), ..account.clone() };
     cx.tx.update(&account, &deleted)?;
     Ok(Empty {})
@@ -237,9 +120,10 @@ pub(super) fn list_accounts(
     let email = request.user_email.as_deref();
     let query = Query { operation: "ListAccounts", filters: (name, email) };
     let after = query.position(cx, request.next_token.as_deref())?;
-    if email.is_some() {
-        // No account has users yet, so that no address belongs to any.
-        return Ok(ListAccountsResponse { accounts: Vec::new(), next_token: None });
+    if let Some(email) = &request.user_email {
+        let found = account_of_user(cx, email)?.filter(|account| account.name.starts_with(name));
+        let accounts = found.into_iter().map(|account| Account::of(account, cx.form)).collect();
+        return Ok(ListAccountsResponse { accounts, next_token: None });
     }
     let index = accounts_by_name(&cx.caller.aws_account_id).string_prefix(name);
     let page: Page<AccountRecord> =
@@ -254,13 +138,13 @@ pub(super) fn update_account(
     cx: &mut Context<'_>,
     request: &UpdateAccountRequest,
 ) -> Result<AccountResponse> {
-    let old = existing_account(cx, &request.account_id)?;
+    let old = writable_account(cx, &request.account_id)?;
     let mut account = old.clone();
     if let Some(name) = &request.name {
         (**name).clone_into(&mut account.name);
     }
     if let Some(license) = request.default_license {
-        account.default_license = supported_license(&account, license)?;
+        account.default_license = supported_license(&account, license, "DefaultLicense")?;
     }
     cx.tx.update(&old, &account)?;
     Ok(response(cx, account))
@@ -269,51 +153,84 @@ pub(super) fn update_account(
 // Helpers.
 
 /// Returns an account of the caller's AWS account that is not deleted.
-fn existing_account(cx: &Context<'_>, account_id: &str) -> Result<AccountRecord> {
+pub(super) fn existing_account(cx: &Context<'_>, account_id: &str) -> Result<AccountRecord> {
     let key = account_key(&cx.caller.aws_account_id, account_id);
     let account = cx.tx.get::<AccountRecord>(&key)?;
     account
-        .filter(|account| account.deleted_timestamp.is_none())
+        .filter(AccountRecord::is_live)
         .ok_or_else(|| Error::not_found(format!("Account {account_id} not found")))
 }
 
-fn supported_license(account: &AccountRecord, license: License) -> Result<License> {
+/// Returns an account that may be changed: it exists, and is not suspended.
+pub(super) fn writable_account(cx: &Context<'_>, account_id: &str) -> Result<AccountRecord> {
+    let account = existing_account(cx, account_id)?;
+    if account.account_status == AccountStatus::Suspended {
+        return Err(Error::forbidden(format!(
+            "Account {account_id} is suspended: it can be read, activated and deleted, and not \
+             changed otherwise"
+        )));
+    }
+    Ok(account)
+}
+
+/// Returns an account that may be changed and is of an Enterprise type.
+pub(super) fn enterprise_account(cx: &Context<'_>, account_id: &str) -> Result<AccountRecord> {
+    let account = writable_account(cx, account_id)?;
+    if account.is_enterprise() { Ok(account) } else { Err(not_of_type(&account, "an Enterprise")) }
+}
+
+/// Says that an account is not of the type that an operation is for.
+pub(super) fn not_of_type(account: &AccountRecord, needed: &str) -> Error {
+    Error::bad_request(format!(
+        "Account {} is of type {:?}; this needs {needed} account",
+        account.account_id, account.account_type
+    ))
+}
+
+/// Asks what AWS asked before it deleted an account: Team accounts have no users but suspended ones,
+/// Enterprise accounts have released their domains ("Deleting Enterprise accounts" of the
+/// Administration Guide).
+fn check_deletable(cx: &Context<'_>, account: &AccountRecord) -> Result<()> {
+    let id = &account.account_id;
+    if account.account_type == AccountType::Team {
+        if users::any_unsuspended(cx, account)? {
+            return Err(Error::unprocessable(format!(
+                "Account {id} has users who are not suspended. Suspend them with BatchSuspendUser \
+                 first"
+            )));
+        }
+    } else if domains::any_claimed(cx, account)? {
+        return Err(Error::unprocessable(format!(
+            "Account {id} has claimed domains. Release them with ReleaseDomain first"
+        )));
+    }
+    Ok(())
+}
+
+/// Returns the account to which the user with an address belongs.
+fn account_of_user(cx: &Context<'_>, email: &EmailAddress) -> Result<Option<AccountRecord>> {
+    let key = users::email_key(&cx.caller.aws_account_id, email);
+    let Some(user) = cx.tx.find::<UserRecord>(&key)? else { return Ok(None) };
+    let account = cx.tx.get(&account_key(&user.aws_account_id, &user.account_id))?;
+    Ok(account.filter(AccountRecord::is_live))
+}
+
+/// Returns a licence that an account supports.
+pub(super) fn supported_license(
+    account: &AccountRecord,
+    license: License,
+    member: &str,
+) -> Result<License> {
     if account.supported_licenses.contains(&license) {
         return Ok(license);
     }
     Err(Error::bad_request(format!(
-        "1 validation error detected: Value '{license:?}' at 'DefaultLicense' failed to satisfy \
+        "1 validation error detected: Value '{license:?}' at '{member}' failed to satisfy \
          constraint: Member must be one of the account's supported licenses: {:?}",
         account.supported_licenses
     )))
 }
 
-fn response(cx: &Context<'_>, account: AccountRecord) -> AccountResponse {
+pub(super) fn response(cx: &Context<'_>, account: AccountRecord) -> AccountResponse {
     AccountResponse { account: Account::of(account, cx.form) }
-}
-
-impl Account {
-    fn of(record: AccountRecord, form: Form) -> Self {
-        Self {
-            account_id: record.account_id,
-            account_status: record.account_status,
-            account_type: record.account_type,
-            admins: None,
-            aws_account_id: record.aws_account_id,
-            billing_type: record.billing_type,
-            created_timestamp: record.created_timestamp,
-            default_license: record.default_license,
-            delegation_status: record.delegation_status,
-            directory_id: record.directory_id,
-            domains: None,
-            groups: record.groups,
-            name: record.name,
-            owner: None,
-            // The recorded answers under /console predate the member.
-            signin_delegate_groups: (form == Form::Current)
-                .then_some(record.signin_delegate_groups),
-            supported_licenses: record.supported_licenses,
-            use_pro_trial_license: record.use_pro_trial_license,
-        }
-    }
 }
