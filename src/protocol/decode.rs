@@ -74,6 +74,14 @@ fn refused(path: &str, fault: &str) -> Error {
     // serde_json says where in the body it is; here it would mean where in the member.
     let fault = fault.split(" at line ").next().unwrap_or(fault);
     let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let wrong_type =
+        fault.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "));
+    // Which value it is may be for nobody to read.
+    let wrong_type = wrong_type.map(|(found, expected)| {
+        let found = found.split(['`', '"']).next().unwrap_or_default().trim();
+        format!("Member must be {expected} (it is of type {found})")
+    });
+    let fault = wrong_type.as_deref().unwrap_or(fault);
     let (value, member, fault) = match missing {
         Some(name) if path == "." => ("Value null", name.to_owned(), "Member must not be null"),
         Some(name) => ("Value null", format!("{path}.{name}"), "Member must not be null"),

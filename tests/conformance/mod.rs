@@ -17,16 +17,23 @@ use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::record::{AccountType, LicenseGroup};
 use campanile::operations::table;
+use campanile::operations::users::UserRecord;
+use campanile::operations::users::record::{InviteStatus, RegistrationStatus, UserType};
 use campanile::protocol::error::Exception;
 use campanile::protocol::shapes::License;
 use generate::{assert_sound, reachable, simplest, with};
 use request::{Request, Spelling};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
+use uuid::Uuid;
 
 /// An account with a value in every member, which every licence suits.
 const ACCOUNT_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
+const TEAM_ACCOUNT_ID: &str = "another";
+/// A user with a value in every member.
+const USER_ID: &str = "1ab2345c-67de-8901-f23g-45h678901j2k";
 /// A member whose values only the server makes.
 const NEXT_TOKEN: &str = "NextToken";
 
@@ -43,8 +50,11 @@ fn operations() -> Vec<&'static Operation> {
 /// Starts a server with what the requests ask for.
 fn server() -> Server {
     Server::start_with(Options::default(), |mut tx| {
-        tx.insert(&account(ACCOUNT_ID))?;
-        tx.insert(&account("another"))
+        let enterprise = account(ACCOUNT_ID);
+        tx.insert(&enterprise)?;
+        tx.insert(&AccountRecord { account_type: AccountType::Team, ..account(TEAM_ACCOUNT_ID) })?;
+        tx.insert(&user(&enterprise, USER_ID))?;
+        tx.insert(&user(&enterprise, "another"))
     })
 }
 
@@ -58,22 +68,65 @@ fn account(account_id: &str) -> AccountRecord {
         default_license: License::ProTrial,
         directory_id: Some("d-906717dc08".to_owned()),
         groups: vec![LicenseGroup { group_id: "basic_users".to_owned(), license: License::Basic }],
+        retention: serde_json::from_value(json!({
+            "ConversationDays": 1,
+            "RoomDays": 5475,
+            "InitiateDeletionTimestamp": created,
+        }))
+        .unwrap(),
         signin_delegate_groups: vec![delegates],
         supported_licenses: vec![License::Basic, License::Plus, License::Pro, License::ProTrial],
         ..AccountRecord::team(ROOT_AWS_ACCOUNT_ID, account_id.to_owned(), &name, created)
     }
 }
 
-/// Members that are ids of something that exists.
-const IDS: [&str; 1] = ["AccountId"];
+fn user(account: &AccountRecord, user_id: &str) -> UserRecord {
+    fn of<T: DeserializeOwned>(value: Value) -> T {
+        serde_json::from_value(value).unwrap()
+    }
+    let person = user_id == USER_ID;
+    let user_type = if person { UserType::PrivateUser } else { UserType::SharedDevice };
+    let registered = account.created_timestamp;
+    UserRecord {
+        alexa_for_business_metadata: of(json!({
+            "AlexaForBusinessRoomArn": "arn:aws:a4b:us-east-1:111122223333:room/a/b",
+            "IsAlexaForBusinessEnabled": true,
+        })),
+        display_name: of(json!("Jane Doe")),
+        full_name: of(json!("Jane Doe")),
+        invited_on: Some(registered),
+        personal_pin: person.then(|| of(json!("0123456789"))),
+        primary_email: of(json!(format!("{user_id}@example.com"))),
+        primary_provisioned_number: of(json!("+12065550100")),
+        registered_on: Some(registered),
+        registration_status: RegistrationStatus::Registered,
+        user_invitation_status: Some(InviteStatus::Accepted),
+        ..UserRecord::of(account, user_id.to_owned(), user_type)
+    }
+}
+
+/// Members that name something that exists.
+const IDS: [&str; 3] = ["AccountId", "UserId", "GroupNames"];
+/// Members whose value nothing else may have.
+const UNIQUE: [&str; 1] = ["Email"];
 
 fn existing(client: &Client, operation: &Operation, member: &str) -> Option<Value> {
     match member {
         // What is deleted is there once.
         "AccountId" if operation.http.method == "DELETE" => Some(client.create_account("a").into()),
+        "AccountId" if operation.name == "InviteUsers" => Some(TEAM_ACCOUNT_ID.into()),
         "AccountId" => Some(ACCOUNT_ID.into()),
-        id => {
-            assert!(!IDS.contains(&id), "{id} needs a line here");
+        "UserId" => Some(USER_ID.into()),
+        "GroupNames" => {
+            let name = Uuid::from_bytes(rand::random()).to_string();
+            let groups = json!([{"GroupName": name}]);
+            let members = json!({"AccountId": ACCOUNT_ID, "SigninDelegateGroups": groups});
+            client.ok("AssociateSigninDelegateGroupsWithAccount", members);
+            Some(json!([name]))
+        }
+        "Email" => Some(format!("{}@example.com", Uuid::from_bytes(rand::random())).into()),
+        other => {
+            assert!(!IDS.contains(&other) && !UNIQUE.contains(&other), "{other} needs a line here");
             None
         }
     }
@@ -173,7 +226,7 @@ fn every_operation_answers_with_every_member_of_its_output() {
             let input = model().input(operation).into_iter().flat_map(|input| &input.members);
             for (name, member) in input.filter(|(name, _)| *name != NEXT_TOKEN) {
                 let alone = required(&client, operation);
-                let value = alone.get(name).cloned();
+                let value = alone.get(name).cloned().or_else(|| existing(&client, operation, name));
                 let value = value.unwrap_or_else(|| simplest(model().shape(member)));
                 requests.push(with(&alone, name, value));
             }
@@ -187,7 +240,9 @@ fn every_operation_answers_with_every_member_of_its_output() {
         }
     }
     let mut expected = Seen::new();
-    for output in operations().iter().filter_map(|operation| operation.output.as_ref()) {
+    // Where there is no content, what the model says of it is never sent.
+    let with_content = operations().into_iter().filter(|it| it.http.response_code != 204);
+    for output in with_content.filter_map(|operation| operation.output.as_ref()) {
         all_members(&output.name, &mut expected);
     }
     assert_eq!(seen, expected, "each member must have had a value once");

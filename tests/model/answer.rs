@@ -24,22 +24,39 @@ const COMMON_ERRORS: [(&str, u16); 11] = [
 
 /// Members that the service sent and the model does not have, by shape (recorded in January 2019 in
 /// the samples of the API reference).
-const RECORDED_MEMBERS: [(&str, &[&str]); 1] = [(
-    "Account",
-    &[
-        "Admins",
-        "BillingType",
-        "DelegationStatus",
-        "DirectoryId",
-        "Domains",
-        "Groups",
-        "Owner",
-        "UseProTrialLicense",
-    ],
-)];
+const RECORDED_MEMBERS: [(&str, &[&str]); 2] = [
+    (
+        "Account",
+        &[
+            "Admins",
+            "BillingType",
+            "DelegationStatus",
+            "DirectoryId",
+            "Domains",
+            "Groups",
+            "Owner",
+            "UseProTrialLicense",
+        ],
+    ),
+    (
+        "User",
+        &[
+            "Delegates",
+            "Devices",
+            "EmailAlias",
+            "FullName",
+            "IsProTrial",
+            "LastActiveOn",
+            "PresenceVisibility",
+            "UserLocale",
+            "Vanity",
+        ],
+    ),
+];
 
 /// Members that the model has got since then; the recorded form under `/console` is without them.
-const NEWER_MEMBERS: [(&str, &[&str]); 1] = [("Account", &["SigninDelegateGroups"])];
+const NEWER_MEMBERS: [(&str, &[&str]); 2] =
+    [("Account", &["SigninDelegateGroups"]), ("User", &["AlexaForBusinessMetadata", "UserType"])];
 
 /// The modelled members that answers held with a value, each as `Shape.Member`.
 pub type Seen = BTreeSet<String>;
