@@ -1,10 +1,11 @@
 //! The members of requests: where each stands, which must be there, and what each may be.
 
+use super::directory::{is_id, may_conflict};
 use super::generate::{faults, faulty_texts, good, members_at, simplest, with};
 use super::request::{Request, SPELLINGS, Spelling, text};
 use super::{
-    IDS, NEXT_TOKEN, UNIQUE, assert_refused, assert_served, assert_unknown, baseline, operations,
-    required, send, server,
+    NEXT_TOKEN, assert_refused, assert_served, assert_unknown, baseline, operations, required,
+    send, server,
 };
 use crate::model::{Location, model};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -85,9 +86,9 @@ fn what_satisfies_a_shape_is_taken() {
     for operation in operations() {
         let server = server();
         let client = server.client();
-        let valid = required(&client, operation);
         let members = model().input(operation).into_iter().flat_map(|input| &input.members);
         for (name, member) in members.filter(|(name, _)| *name != NEXT_TOKEN) {
+            let valid = required(&client, operation);
             let spellings = match member.location {
                 Location::Body => &SPELLINGS[..1],
                 _ => &SPELLINGS[..],
@@ -99,10 +100,10 @@ fn what_satisfies_a_shape_is_taken() {
                     let answer = request.send(&client);
                     if request.has_empty_segment() {
                         assert_unknown(&answer, &request);
-                    } else if IDS.contains(&name.as_str()) {
+                    } else if is_id(operation, name) {
                         // It is well formed, and nothing is there.
                         assert_eq!(answer.error().0, "NotFoundException", "{request:?}");
-                    } else if UNIQUE.contains(&name.as_str()) && answer.status == 409 {
+                    } else if may_conflict(operation, name) && answer.status == 409 {
                         // It is well formed, and another has it already.
                         assert_eq!(answer.error().0, "ConflictException", "{request:?}");
                     } else {
