@@ -12,6 +12,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+/// How much of a value that an enum does not have is repeated to who sent it.
+const VALUE_CHARACTERS_SHOWN: usize = 64;
+
 /// The members of a request, each still in the form it came in.
 #[derive(Debug)]
 pub struct Members<'a>(Vec<(Cow<'a, str>, Member<'a>)>);
@@ -74,22 +77,34 @@ fn refused(path: &str, fault: &str) -> Error {
     // serde_json says where in the body it is; here it would mean where in the member.
     let fault = fault.split(" at line ").next().unwrap_or(fault);
     let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    let wrong_type =
-        fault.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "));
-    // Which value it is may be for nobody to read.
-    let wrong_type = wrong_type.map(|(found, expected)| {
-        let found = found.split(['`', '"']).next().unwrap_or_default().trim();
-        format!("Member must be {expected} (it is of type {found})")
-    });
-    let fault = wrong_type.as_deref().unwrap_or(fault);
-    let (value, member, fault) = match missing {
-        Some(name) if path == "." => ("Value null", name.to_owned(), "Member must not be null"),
-        Some(name) => ("Value null", format!("{path}.{name}"), "Member must not be null"),
-        None => ("Value", path.to_owned(), fault),
+    let (value, member) = match missing {
+        Some(name) if path == "." => ("Value null", name.to_owned()),
+        Some(name) => ("Value null", format!("{path}.{name}")),
+        None => ("Value", path.to_owned()),
+    };
+    let fault = match missing {
+        Some(_) => "Member must not be null".to_owned(),
+        None => wrong_type(fault).or_else(|| unknown_value(fault)).unwrap_or(fault.to_owned()),
     };
     Error::bad_request(format!(
         "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {fault}"
     ))
+}
+
+/// Says what serde says of a wrong type without the value, which may be for nobody to read.
+fn wrong_type(fault: &str) -> Option<String> {
+    let (found, expected) = fault.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    let found = found.split(['`', '"']).next().unwrap_or_default().trim();
+    Some(format!("Member must be {expected} (it is of type {found})"))
+}
+
+/// Says in AWS's words what serde says of a value that an enum does not have.
+fn unknown_value(fault: &str) -> Option<String> {
+    let (found, expected) = fault.strip_prefix("unknown variant `")?.rsplit_once("`, expected ")?;
+    let values: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let found: String = found.chars().take(VALUE_CHARACTERS_SHOWN).collect();
+    let values = values.join(", ");
+    Some(format!("Member must satisfy enum value set: [{values}] (it is '{found}')"))
 }
 
 /// Splits a body into its members. A name that comes twice is refused: two readers could differ

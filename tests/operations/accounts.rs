@@ -121,7 +121,7 @@ fn a_license_that_the_account_does_not_support_is_refused() {
     for (license, constraint) in [
         ("Plus", "one of the account's supported licenses: [Basic, Pro]"),
         ("ProTrial", "one of the account's supported licenses: [Basic, Pro]"),
-        ("Gold", "expected one of `Basic`, `Plus`, `Pro`, `ProTrial`"),
+        ("Gold", "enum value set: [Basic, Plus, Pro, ProTrial] (it is 'Gold')"),
     ] {
         let members = json!({"AccountId": id, "Name": "b", "DefaultLicense": license});
         let (exception, message) = client.error("UpdateAccount", members);
