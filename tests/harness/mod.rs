@@ -10,7 +10,7 @@ use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::access::{RootSettings, Secret};
 use campanile::client::target_and_body;
-use campanile::clock::{Clock, Timestamp};
+use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
@@ -20,10 +20,9 @@ use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const ROOT_SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
@@ -138,7 +137,7 @@ impl Server {
 
     /// Moves the server's clock, and with it that of the clients made from then on.
     pub fn move_time(&self, milliseconds: i64) {
-        self.clock.offset.fetch_add(milliseconds, Ordering::SeqCst);
+        self.clock.move_time(milliseconds);
     }
 
     /// Returns a client with the deployment's root credential.
@@ -172,22 +171,22 @@ impl Drop for Server {
 /// The machine's clock, moved by what a test says.
 #[derive(Clone, Default)]
 pub struct TestClock {
-    offset: Arc<AtomicI64>,
+    ahead: watch::Sender<i64>,
 }
 
 impl TestClock {
     /// Returns a clock that goes apart from this one: ahead, or behind.
     pub fn apart(&self, milliseconds: i64) -> Self {
-        let offset = self.offset.load(Ordering::SeqCst) + milliseconds;
-        Self { offset: Arc::new(AtomicI64::new(offset)) }
+        Self { ahead: watch::Sender::new(*self.ahead.borrow() + milliseconds) }
+    }
+
+    /// Moves the clock, and wakes those who wait for a time that has come by that.
+    pub fn move_time(&self, milliseconds: i64) {
+        self.ahead.send_modify(|ahead| *ahead += milliseconds);
     }
 
     pub fn clock(&self) -> Clock {
-        let (offset, system) = (Arc::clone(&self.offset), Clock::system());
-        Clock::new(move || {
-            let moved = system.now().as_millisecond() + offset.load(Ordering::SeqCst);
-            Timestamp::from_millisecond(moved).unwrap()
-        })
+        Clock::ahead(self.ahead.subscribe())
     }
 }
 
