@@ -1,6 +1,7 @@
 //! Sockets and processes: starting, serving, and stopping without losing an answer.
 
 mod cors;
+mod duties;
 mod http;
 mod process;
 mod refusal;
@@ -14,6 +15,7 @@ use crate::clock::Clock;
 use crate::operations::layout;
 use crate::protocol::{Api, Setup};
 use crate::store::{self, Location, Position, Store};
+use duties::{Bell, Duties, Sweeper};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -40,6 +42,7 @@ pub struct Server {
     address: SocketAddr,
     api: Arc<Api>,
     cors_origins: Origins,
+    duties: Duties,
     new_root: Option<NewRoot>,
 }
 
@@ -84,8 +87,11 @@ impl Server {
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
         let store = Arc::new(store);
+        let mut duties = Duties::new(clock.clone());
+        let sweeper = Sweeper { store: Arc::clone(&store), clock: clock.clone() };
+        duties.add(sweeper, Bell::default());
         let api = Arc::new(Api::new(store, deployment, clock, Setup::default()));
-        Ok(Self { listener, address, api, cors_origins, new_root })
+        Ok(Self { listener, address, api, cors_origins, duties, new_root })
     }
 
     /// Returns the address that the server is bound to.
@@ -98,9 +104,12 @@ impl Server {
         self.new_root.as_ref()
     }
 
-    /// Answers requests until told to stop, then finishes those it has begun.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    /// Answers requests until told to stop, then finishes those it has begun, and what goes on
+    /// beside them.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) {
+        self.duties.start();
         http::serve(self.listener, self.api, self.cors_origins, stop).await;
+        self.duties.stop().await;
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Server {
 #[derive(Default)]
 pub struct Options {
     pub cors_origins: Vec<String>,
+    /// How many milliseconds the server's clock is ahead.
+    pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
     pub engine: Option<Arc<dyn Engine>>,
 }
@@ -80,6 +82,7 @@ impl Server {
         fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
         let clock = TestClock::default();
+        clock.move_time(options.ahead);
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
             store: location.clone(),
@@ -124,10 +127,15 @@ impl Server {
     }
 
     /// Stops the server and starts another over the same store; a memory store is empty then.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(Options::default())
+    }
+
+    /// Stops the server and starts another over the same store, in another way.
+    pub fn restart_with(mut self, options: Options) -> Self {
         self.shut_down();
         let folder = self.folder.take();
-        Self::start_at(self.location.clone(), folder, Options::default(), |_| Ok(()))
+        Self::start_at(self.location.clone(), folder, options, |_| Ok(()))
     }
 
     /// Tells whether what is stored outlives the server.
