@@ -27,6 +27,11 @@ impl Timestamp {
         Self(later.unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// Writes the instant as people read it: `20 December 2018, 18:38 UTC`.
+    pub fn for_people(self) -> String {
+        self.0.strftime("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
     /// Returns the milliseconds since 1970.
     pub fn as_millisecond(self) -> i64 {
         self.0.as_millisecond()

@@ -1,5 +1,6 @@
 //! How the API looks on the wire: AWS restJson1 and Signature Version 4. No I/O happens here.
 
+mod acceptance;
 pub mod decode;
 pub mod error;
 pub mod route;
@@ -10,6 +11,7 @@ mod sts;
 
 use crate::access::{Credential, Deployment, Secret};
 use crate::clock::Clock;
+use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Form, Operation, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
 use bytes::Bytes;
@@ -52,7 +54,9 @@ pub struct Api {
     store: Arc<Store>,
     deployment: Deployment,
     terms: Terms,
+    link_key: LinkKey,
     deliver: Option<Deliver>,
+    is_reached_by_https: bool,
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
@@ -65,6 +69,8 @@ pub struct Setup {
     pub verify_domains: bool,
     /// What sends the mail in the outbox; without it none is put there.
     pub deliver: Option<Deliver>,
+    /// Whether browsers come by TLS, so that a cookie must not go without it.
+    pub is_reached_by_https: bool,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -96,7 +102,9 @@ impl Api {
         };
         Self {
             terms,
+            link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             deliver: setup.deliver,
+            is_reached_by_https: setup.is_reached_by_https,
             store,
             deployment,
             clock,
@@ -108,6 +116,9 @@ impl Api {
     /// Answers a request: verifies, routes, authorises, decodes, runs, encodes.
     pub async fn respond(self: &Arc<Self>, request: &Request) -> Response<Bytes> {
         let request_id = new_request_id();
+        if let Some(asked) = acceptance::Asked::by(request) {
+            return acceptance::respond(self, request, asked, &request_id).await;
+        }
         if sts::is_for(request) {
             return sts::respond(self, request, &request_id);
         }
@@ -347,13 +358,15 @@ fn answer(
 
 /// Tells the log of an error, once: what the client did at `info`, what we did at `error`.
 fn log(request: &Request, error: &Error, request_id: &str) {
-    let (method, target) = (&request.method, path_of(&request.target));
+    let (target, secret) = acceptance::loggable(path_of(&request.target));
+    let method = &request.method;
     if error.exception().status().is_server_error() {
         let (exception, causes) = (error.exception().name(), error.causes());
         tracing::error!(request_id, %method, target, "{exception}{causes}");
     } else {
         // What follows the first line is an echo of the request, and that is for the client alone.
         let message = error.message().lines().next().unwrap_or_default();
+        let message = if secret.is_empty() { message } else { &message.replace(secret, "***") };
         tracing::info!(request_id, %method, target, "{}: {message}", error.exception().name());
     }
 }
