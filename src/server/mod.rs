@@ -4,18 +4,22 @@ mod cors;
 mod duties;
 mod http;
 mod process;
+mod public_url;
 mod refusal;
 pub mod telemetry;
 
 pub use cors::Origins;
+pub use duties::MailSettings;
 pub use process::run;
+pub use public_url::PublicUrl;
 
 use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
 use crate::operations::layout;
+use crate::operations::users::links::LinkKey;
 use crate::protocol::{Api, Setup};
 use crate::store::{self, Location, Position, Store};
-use duties::{Bell, Duties, Sweeper};
+use duties::{Bell, Duties, Postman, Sweeper};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -33,6 +37,10 @@ pub struct Settings {
     pub root: RootSettings,
     /// The origins whose pages may call.
     pub cors_origins: Origins,
+    /// Where people's browsers find the server, if that is not where it listens.
+    pub public_url: Option<PublicUrl>,
+    /// How mail is sent; without it none is.
+    pub mail: Option<MailSettings>,
 }
 
 /// A server that is bound to its address and ready to answer.
@@ -70,7 +78,7 @@ impl Server {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let Settings { listen, root, cors_origins, store: _ } = settings;
+        let Settings { listen, root, cors_origins, public_url, mail, store: _ } = settings;
         // Bound before the deployment is made, so that a start that fails for a taken port makes
         // no credential that nobody is shown.
         let bind = |error| StartError::Listen(listen, error);
@@ -90,7 +98,16 @@ impl Server {
         let mut duties = Duties::new(clock.clone());
         let sweeper = Sweeper { store: Arc::clone(&store), clock: clock.clone() };
         duties.add(sweeper, Bell::default());
-        let api = Arc::new(Api::new(store, deployment, clock, Setup::default()));
+        let public_url = public_url.unwrap_or_else(|| PublicUrl::of(address));
+        let mut setup = Setup { is_reached_by_https: public_url.is_https(), ..Setup::default() };
+        if let Some(mail) = mail {
+            let bell = Bell::default();
+            setup.deliver = Some(Postman::deliver(&bell));
+            let link_key = LinkKey::new(deployment.token_secret.expose().as_bytes());
+            let (store, clock) = (Arc::clone(&store), clock.clone());
+            duties.add(Postman::new(mail, store, clock, link_key, public_url), bell);
+        }
+        let api = Arc::new(Api::new(store, deployment, clock, setup));
         Ok(Self { listener, address, api, cors_origins, duties, new_root })
     }
 

@@ -2,6 +2,7 @@
 
 pub mod http;
 pub mod process;
+pub mod smtp;
 pub mod workload;
 
 pub use http::{Answer, exchange};
@@ -14,7 +15,7 @@ use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, Origins, Settings};
+use campanile::server::{self, MailSettings, Origins, Settings};
 use campanile::store::{self, Engine, Location, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
@@ -27,6 +28,7 @@ use tokio::sync::{oneshot, watch};
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const ROOT_SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const ROOT_AWS_ACCOUNT_ID: &str = "111122223333";
+const MAIL_FROM: &str = "Amazon Chime <chime@example.net>";
 
 /// A server over an empty store of its own; it stops when this is dropped.
 pub struct Server {
@@ -42,6 +44,10 @@ pub struct Server {
 #[derive(Default)]
 pub struct Options {
     pub cors_origins: Vec<String>,
+    /// The mail server that takes the server's mail.
+    pub smtp_url: Option<String>,
+    /// Where people's browsers find the server.
+    pub public_url: Option<&'static str>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -51,6 +57,12 @@ pub struct Options {
 impl Server {
     pub fn start() -> Self {
         Self::start_with(Options::default(), |_| Ok(()))
+    }
+
+    /// Starts a server that sends its mail to a mail server.
+    pub fn start_with_mail(peer: &smtp::SmtpPeer) -> Self {
+        let options = Options { smtp_url: Some(peer.url()), ..Options::default() };
+        Self::start_with(options, |_| Ok(()))
     }
 
     /// Starts a server over a store that is filled before the first request.
@@ -94,6 +106,10 @@ impl Server {
                 aws_account_id: Some(ROOT_AWS_ACCOUNT_ID.to_owned()),
             },
             cors_origins: Origins::new(options.cors_origins),
+            public_url: options.public_url.map(|url| url.parse().unwrap()),
+            mail: options
+                .smtp_url
+                .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();

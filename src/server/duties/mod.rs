@@ -1,8 +1,12 @@
 //! What the server does beside requests. A duty is done again and again while the server serves, and
 //! ends with it; one that fails is logged and tried again, and ends nothing.
 
+mod postman;
+mod smtp;
 mod sweeper;
 
+pub(super) use postman::Postman;
+pub use smtp::MailSettings;
 pub(super) use sweeper::Sweeper;
 
 use crate::clock::{Clock, Timestamp};
@@ -38,6 +42,22 @@ pub(super) trait Duty: Send + 'static {
 pub(super) struct Bell {
     rung: watch::Sender<u64>,
     answered: watch::Sender<u64>,
+}
+
+impl Bell {
+    /// Rings, and does not wait.
+    pub(super) fn ring(&self) {
+        self.rung.send_modify(|times| *times += 1);
+    }
+
+    /// Rings, and waits until the duty has done what was due by then, or failed to.
+    pub(super) async fn ring_and_wait(&self) {
+        let mut answered = self.answered.subscribe();
+        self.ring();
+        let rung = *self.rung.borrow();
+        // Both ends are here, so that this cannot fail.
+        answered.wait_for(|times| *times >= rung).await.ok();
+    }
 }
 
 /// Tells a duty that the server stops.
