@@ -2,7 +2,7 @@
 
 use crate::access::{RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
-use crate::server::{MailSettings, Origins, PublicUrl, Settings};
+use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings};
 use crate::store::Location;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -12,8 +12,9 @@ const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
 const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
 const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 11] = [
+const KNOWN: [&str; 13] = [
     "CAMPANILE_CORS_ORIGIN",
+    "CAMPANILE_DNS_SERVER",
     "CAMPANILE_LISTEN",
     "CAMPANILE_LOG_FORMAT",
     "CAMPANILE_LOG_LEVEL",
@@ -24,6 +25,7 @@ const KNOWN: [&str; 11] = [
     ROOT_SECRET_ACCESS_KEY,
     "CAMPANILE_SMTP_URL",
     "CAMPANILE_STORE",
+    "CAMPANILE_VERIFY_DOMAINS",
 ];
 
 /// The settings of `campanile serve`.
@@ -68,6 +70,16 @@ pub struct ServeArgs {
     #[arg(long, env = "CAMPANILE_MAIL_FROM", value_name = "ADDRESS", requires = "smtp_url")]
     mail_from: Option<String>,
 
+    /// Let a domain belong to an account only once its owner has published a DNS record that the
+    /// answer of ClaimDomain names; otherwise it belongs to whoever claims it first
+    #[arg(long, env = "CAMPANILE_VERIFY_DOMAINS")]
+    verify_domains: bool,
+
+    /// Name server to ask about domains, in the place of those that the system asks
+    #[arg(long, env = "CAMPANILE_DNS_SERVER", value_name = "ADDRESS:PORT")]
+    #[arg(requires = "verify_domains")]
+    dns_server: Option<SocketAddr>,
+
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -94,6 +106,7 @@ impl ServeArgs {
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
             public_url: self.public_url,
+            dns: self.verify_domains.then(|| DnsSettings::new(self.dns_server)).transpose()?,
             mail: mail.map(|(url, from)| MailSettings::new(&url, &from)).transpose()?,
         })
     }

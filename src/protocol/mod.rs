@@ -56,6 +56,7 @@ pub struct Api {
     terms: Terms,
     link_key: LinkKey,
     deliver: Option<Deliver>,
+    verifier: Option<Wake>,
     is_reached_by_https: bool,
     clock: Clock,
     router: Router,
@@ -65,8 +66,9 @@ pub struct Api {
 /// How the API is set up beside its store.
 #[derive(Debug, Default)]
 pub struct Setup {
-    /// Whether a domain belongs to an account only once its owner published a DNS record.
-    pub verify_domains: bool,
+    /// What looks for the DNS record that a domain's owner is to publish; without it, a domain
+    /// belongs to whoever claims it.
+    pub verifier: Option<Wake>,
     /// What sends the mail in the outbox; without it none is put there.
     pub deliver: Option<Deliver>,
     /// Whether browsers come by TLS, so that a cookie must not go without it.
@@ -86,6 +88,22 @@ impl Deliver {
     }
 }
 
+/// Has somebody look at once at what was written.
+pub struct Wake(Box<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// Takes in whoever is to be woken.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Box::new(wake))
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Deliver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliver").finish_non_exhaustive()
@@ -97,13 +115,14 @@ impl Api {
     pub fn new(store: Arc<Store>, deployment: Deployment, clock: Clock, setup: Setup) -> Self {
         let terms = Terms {
             token_key: TokenKey::new(deployment.token_secret.expose().as_bytes()),
-            verify_domains: setup.verify_domains,
+            verify_domains: setup.verifier.is_some(),
             sends_mail: setup.deliver.is_some(),
         };
         Self {
             terms,
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             deliver: setup.deliver,
+            verifier: setup.verifier,
             is_reached_by_https: setup.is_reached_by_https,
             store,
             deployment,
@@ -146,6 +165,9 @@ impl Api {
         let (api, settled) = (Arc::clone(self), admission.clone());
         let mut body =
             self.store.write(move |tx| call(&mut Context::new(tx, &settled, &api.terms))).await?;
+        if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
+            wake();
+        }
         if let (Some(Deliver(deliver)), Some(after_delivery)) = (&self.deliver, after_delivery) {
             deliver().await;
             let read = || self.store.read(|tx| self.run(&after_delivery, tx, &admission));

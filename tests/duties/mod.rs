@@ -1,5 +1,6 @@
 //! What the server does beside requests, as a client sees it: one file a duty.
 
+mod domains;
 mod mail;
 mod sweeper;
 

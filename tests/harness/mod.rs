@@ -1,5 +1,6 @@
 //! A server in this process and a client that signs: what the tests at the wire are written with.
 
+pub mod dns;
 pub mod http;
 pub mod process;
 pub mod smtp;
@@ -15,7 +16,7 @@ use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, MailSettings, Origins, Settings};
+use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings};
 use campanile::store::{self, Engine, Location, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
@@ -46,6 +47,8 @@ pub struct Options {
     pub cors_origins: Vec<String>,
     /// The mail server that takes the server's mail.
     pub smtp_url: Option<String>,
+    /// The name server that verifies domains, if they are verified.
+    pub dns_server: Option<SocketAddr>,
     /// Where people's browsers find the server.
     pub public_url: Option<&'static str>,
     /// How many milliseconds the server's clock is ahead.
@@ -107,6 +110,7 @@ impl Server {
             },
             cors_origins: Origins::new(options.cors_origins),
             public_url: options.public_url.map(|url| url.parse().unwrap()),
+            dns: options.dns_server.map(|server| DnsSettings::new(Some(server)).unwrap()),
             mail: options
                 .smtp_url
                 .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),

@@ -4,10 +4,13 @@
 mod postman;
 mod smtp;
 mod sweeper;
+mod verifier;
 
 pub(super) use postman::Postman;
 pub use smtp::MailSettings;
 pub(super) use sweeper::Sweeper;
+pub use verifier::DnsSettings;
+pub(super) use verifier::Verifier;
 
 use crate::clock::{Clock, Timestamp};
 use crate::store;

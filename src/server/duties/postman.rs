@@ -18,7 +18,7 @@ use std::time::Duration;
 const SENDING_MAX: usize = 8;
 /// How many mails are taken from the outbox at a time.
 const TAKEN_MAX: usize = 64;
-/// How long a mail that was not taken waits at first, and at the most, each with up to as much again
+/// How long a mail that was not taken waits at first, and at the most, each with up to a minute more
 /// by chance, so that not all come at once.
 const RETRY_MIN: Duration = Duration::from_mins(1);
 const RETRY_MAX: Duration = Duration::from_hours(2);
