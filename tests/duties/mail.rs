@@ -114,6 +114,27 @@ fn an_invite_that_is_repeated_is_sent_again_with_the_same_link() {
     peer.assert_no_more();
 }
 
+/// The pattern of an address lets more through than mail can be sent to.
+#[test]
+fn an_address_that_no_mail_can_be_sent_to_has_failed() {
+    let peer = SmtpPeer::start();
+    let server = Server::start_with_mail(&peer);
+    let client = server.client();
+    let id = client.create_account("My");
+    let odd = ["a@b@c.example", "a@b.example\nBcc: c@d.example", "a b@c.example", "<a@b.example>"];
+    let invites = invite_all(&client, &id, &[&odd[..], &[" jane.doe@example.com "]].concat());
+    for (invite, odd) in invites.iter().zip(odd) {
+        assert_eq!(
+            (&invite["EmailStatus"], &invite["Status"]),
+            (&json!("Failed"), &json!("Failed"))
+        );
+        assert_eq!(invite["EmailAddress"], odd);
+    }
+    assert_eq!(invites[4]["EmailStatus"], "Sent", "{invites:?}");
+    assert_eq!(peer.take().to, EMAIL);
+    peer.assert_no_more();
+}
+
 /// Whatever keeps a mail back for now, it is sent once that is over.
 #[test]
 fn a_mail_that_is_refused_for_now_is_sent_later() {

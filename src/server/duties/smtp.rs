@@ -96,7 +96,8 @@ impl Smtp {
 
     fn message(&self, mail: &Mail, link: &str, now: Timestamp) -> Result<Message, String> {
         // It came as a text that is at most like an address; and what is wrong with it may hold it.
-        let to = mail.to.parse().map_err(|_| "it is to nothing that is an address".to_owned())?;
+        let to =
+            mail.to.trim().parse().map_err(|_| "it is to nothing that is an address".to_owned())?;
         let account = one_line(&mail.account_name);
         let subject = format!("Your invitation to {account}");
         let expires = mail.expires.for_people();
