@@ -66,7 +66,7 @@ pub struct ServeArgs {
     #[arg(requires = "mail_from")]
     smtp_url: Option<Secret>,
 
-    /// Whom mail is from: an address, or "Name <address>"
+    /// Whom mail is from: an address, or a name and an address, as in "Chime <chime@example.com>"
     #[arg(long, env = "CAMPANILE_MAIL_FROM", value_name = "ADDRESS", requires = "smtp_url")]
     mail_from: Option<String>,
 
