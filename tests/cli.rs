@@ -266,6 +266,7 @@ fn a_password_of_the_settings_is_shown_nowhere() {
     refused(serve("smtp://me:s3cret@mail.example:x", from), &[url]);
     refused(serve("smtp://me:s3cret@mail.example?tls=yes", from), &[url]);
     refused(serve("smtp:s3cret", from), &[url]);
+    refused(serve("smtp://s3cret@mail.example", from), &[url, "a user and no password"]);
     refused(serve("smtp://me:s3cret@mail.example", "nobody"), &["CAMPANILE_MAIL_FROM", "nobody"]);
     let help = run(serve("smtp://me:s3cret@mail.example", from).arg("--help"));
     assert!(help.code == Some(0) && !help.stdout.contains("s3cret"), "{help:?}");

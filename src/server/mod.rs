@@ -98,6 +98,13 @@ impl Server {
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
         let store = Arc::new(store);
+        if settings.mail.is_some() && settings.public_url.is_none() {
+            tracing::warn!(
+                "links in mail begin with {}, where the people who get them may not find this \
+                 server. Set --public-url",
+                PublicUrl::of(address)
+            );
+        }
         let beside = Beside {
             store: &store,
             clock: &clock,

@@ -1,5 +1,6 @@
 //! The pages of a person who was invited: the link of the mail, and where it is signed in then.
 
+use crate::harness::http::Connection;
 use crate::harness::smtp::SmtpPeer;
 use crate::harness::{Answer, Client, Options, Server, exchange};
 use campanile::operations::users::links::LinkKey;
@@ -430,4 +431,18 @@ fn what_is_no_page_is_an_error_of_the_api() {
         let answer = exchange(address, request.as_bytes());
         assert_eq!(answer.error().0, "MissingAuthenticationTokenException", "{line}");
     }
+}
+
+#[test]
+fn the_head_of_a_page_changes_nothing_either() {
+    let invited = Invited::start();
+    let mut connection = Connection::open(invited.server.address);
+    for path in [&*invited.link, "/welcome"] {
+        connection.send(format!("HEAD {path} HTTP/1.1\r\nhost: a\r\n\r\n").as_bytes());
+        let answer = connection.answer_without_body();
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{answer:?}");
+        assert_eq!(answer.header("set-cookie"), None, "{answer:?}");
+    }
+    assert_eq!(invited.user()["UserRegistrationStatus"], "Unregistered");
 }

@@ -29,15 +29,20 @@ pub struct MailSettings {
 impl MailSettings {
     /// Checks the settings. What it says of the URL does not hold the password.
     pub fn new(smtp_url: &Secret, mail_from: &str) -> Result<Self, String> {
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(smtp_url.expose());
-        let builder = transport.map_err(|error| {
+        let wrong = |fault: String| {
             format!(
-                "the value of --smtp-url, or CAMPANILE_SMTP_URL, cannot be: {error}. Write \
+                "the value of --smtp-url, or CAMPANILE_SMTP_URL, cannot be: {fault}. Write \
                  smtps://USER:PASSWORD@HOST:PORT, or smtp://…?tls=required for STARTTLS, or \
                  smtp://HOST:PORT for no TLS; other characters than letters and digits in a \
                  password are written as %XX"
             )
-        })?;
+        };
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::from_url(smtp_url.expose());
+        let builder = transport.map_err(|error| wrong(error.to_string()))?;
+        // The library would log in as nobody.
+        if user_of(smtp_url.expose()).is_some_and(|user| !user.contains(':')) {
+            return Err(wrong("it has a user and no password".to_owned()));
+        }
         let from = mail_from.parse().map_err(|error| {
             format!(
                 "the value of --mail-from, or CAMPANILE_MAIL_FROM, is '{mail_from}': {error}. \
@@ -159,6 +164,13 @@ impl Header for AutoSubmitted {
     fn display(&self) -> HeaderValue {
         HeaderValue::new(Self::name(), "auto-generated".to_owned())
     }
+}
+
+/// Returns what stands before the host in a URL.
+fn user_of(url: &str) -> Option<&str> {
+    let (_, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    authority.rsplit_once('@').map(|(user, _)| user)
 }
 
 /// Makes one line of a name, which may hold anything.
