@@ -8,6 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use campanile::access::Caller;
 use campanile::clock::Timestamp;
+use campanile::operations::users::links::LinkKey;
 use campanile::operations::{Admission, Context, Form, Operation, Terms, TokenKey, table};
 use campanile::protocol::decode::Members;
 use campanile::protocol::error::{Exception, Result};
@@ -41,6 +42,8 @@ impl Lists {
                 token_key: TokenKey::new(b"the secret of this deployment"),
                 verify_domains: false,
                 sends_mail: false,
+                link_key: LinkKey::new(b"the secret of this deployment"),
+                public_url: "http://127.0.0.1:8018".to_owned(),
             },
             tokens: Vec::new(),
         };

@@ -14,6 +14,7 @@ pub mod users;
 pub use next_token::TokenKey;
 
 use accounts::{directories, domains, life, settings};
+use users::links::LinkKey;
 use users::{invites, suspension};
 
 use crate::access::Caller;
@@ -73,6 +74,7 @@ pub fn table() -> Vec<Operation> {
             .for_verifier(),
         read("ListDomains", &get, "/campanile/accounts/{accountId}/domains", 200, domains::list_domains),
         write("ReleaseDomain", &delete, "/campanile/accounts/{accountId}/domains/{domainName}", 200, domains::release_domain),
+        read("GetInvite", &get, "/campanile/accounts/{accountId}/users/{userId}/invite", 200, invites::get_invite),
         write("ConnectDirectory", &put, "/campanile/accounts/{accountId}/directory", 200, directories::connect_directory),
         write("DisconnectDirectory", &delete, "/campanile/accounts/{accountId}/directory", 200, directories::disconnect_directory),
         write("ConnectOpenId", &put, "/campanile/accounts/{accountId}/open-id", 200, directories::connect_open_id),
@@ -208,6 +210,10 @@ pub struct Terms {
     pub verify_domains: bool,
     /// Whether mail that is put into the outbox is sent.
     pub sends_mail: bool,
+    /// What makes the link of an invite ours.
+    pub link_key: LinkKey,
+    /// Where people's browsers find the server.
+    pub public_url: String,
 }
 
 /// Everything an operation may know besides its request.
@@ -221,12 +227,8 @@ pub struct Context<'a> {
     pub now: Timestamp,
     /// In which of its two recorded forms the API answers.
     pub form: Form,
-    /// What makes a `NextToken` ours.
-    pub token_key: &'a TokenKey,
-    /// Whether a domain belongs to an account only once its owner published a DNS record.
-    pub verify_domains: bool,
-    /// Whether mail that is put into the outbox is sent.
-    pub sends_mail: bool,
+    /// What the deployment settles for all of its requests.
+    pub terms: &'a Terms,
     random: StdRng,
     /// How many ids the request has made.
     ids: u16,
@@ -249,9 +251,7 @@ impl<'a> Context<'a> {
             caller: &request.caller,
             now: request.now,
             form: request.form,
-            token_key: &terms.token_key,
-            verify_domains: terms.verify_domains,
-            sends_mail: terms.sends_mail,
+            terms,
             random: StdRng::from_seed(request.seed),
             ids: 0,
         }

@@ -43,7 +43,7 @@ impl<F: Serialize> Query<'_, F> {
     /// Returns the token for the page that begins at a position.
     pub(super) fn token(&self, cx: &Context<'_>, next: Option<&Position>) -> Option<String> {
         next.map(|position| {
-            let tag = hmac::sign(&cx.token_key.0, &self.signed(cx, position.as_bytes()));
+            let tag = hmac::sign(&cx.terms.token_key.0, &self.signed(cx, position.as_bytes()));
             let token = [&[VERSION], tag.as_ref(), position.as_bytes()].concat();
             BASE64_URL_SAFE_NO_PAD.encode(token)
         })
@@ -59,7 +59,7 @@ impl<F: Serialize> Query<'_, F> {
         let bytes = BASE64_URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
         let (&version, rest) = bytes.split_first().ok_or_else(refused)?;
         let (tag, position) = rest.split_at_checked(TAG_BYTES).ok_or_else(refused)?;
-        let valid = hmac::verify(&cx.token_key.0, &self.signed(cx, position), tag).is_ok();
+        let valid = hmac::verify(&cx.terms.token_key.0, &self.signed(cx, position), tag).is_ok();
         if version != VERSION || !valid {
             return Err(refused());
         }

@@ -54,10 +54,8 @@ pub struct Api {
     store: Arc<Store>,
     deployment: Deployment,
     terms: Terms,
-    link_key: LinkKey,
     deliver: Option<Deliver>,
     verifier: Option<Wake>,
-    is_reached_by_https: bool,
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
@@ -71,8 +69,8 @@ pub struct Setup {
     pub verifier: Option<Wake>,
     /// What sends the mail in the outbox; without it none is put there.
     pub deliver: Option<Deliver>,
-    /// Whether browsers come by TLS, so that a cookie must not go without it.
-    pub is_reached_by_https: bool,
+    /// Where people's browsers find the server: a scheme, a host and perhaps a port.
+    pub public_url: String,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -117,13 +115,13 @@ impl Api {
             token_key: TokenKey::new(deployment.token_secret.expose().as_bytes()),
             verify_domains: setup.verifier.is_some(),
             sends_mail: setup.deliver.is_some(),
+            link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
+            public_url: setup.public_url,
         };
         Self {
             terms,
-            link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             deliver: setup.deliver,
             verifier: setup.verifier,
-            is_reached_by_https: setup.is_reached_by_https,
             store,
             deployment,
             clock,
@@ -153,6 +151,11 @@ impl Api {
     /// Tells whether the store answers.
     pub fn check(&self) -> Result<()> {
         guarded(|| self.store.read(|_| Ok(())))
+    }
+
+    /// Tells whether browsers come by TLS, so that a cookie must not go without it.
+    fn is_reached_by_https(&self) -> bool {
+        self.terms.public_url.starts_with("https:")
     }
 
     async fn answer(self: &Arc<Self>, request: &Request) -> Result<Done> {

@@ -149,7 +149,8 @@ impl Beside<'_> {
         let Self { store, clock, link_key, public_url } = self;
         let shared = || (Arc::clone(store), clock.clone());
         let mut duties = Duties::new(clock.clone());
-        let mut setup = Setup { is_reached_by_https: public_url.is_https(), ..Setup::default() };
+        let public_url = public_url.to_string();
+        let mut setup = Setup { public_url: public_url.clone(), ..Setup::default() };
         let (sweeper_store, sweeper_clock) = shared();
         duties.add(Sweeper { store: sweeper_store, clock: sweeper_clock }, Bell::default());
         if let Some(dns) = dns {

@@ -21,16 +21,6 @@ impl PublicUrl {
         };
         Self(format!("http://{}", SocketAddr::new(host, address.port())))
     }
-
-    /// Tells whether browsers come by TLS.
-    pub(super) fn is_https(&self) -> bool {
-        self.0.starts_with("https:")
-    }
-
-    /// Returns the link of an invite.
-    pub(super) fn of_invite(&self, token: &str) -> String {
-        format!("{self}/invites/{token}")
-    }
 }
 
 impl FromStr for PublicUrl {

@@ -20,6 +20,7 @@ const ACCOUNT_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
 const TEAM_ACCOUNT_ID: &str = "another";
 /// A user with a value in every member.
 const USER_ID: &str = "1ab2345c-67de-8901-f23g-45h678901j2k";
+const INVITED: &str = "invited@example.com";
 const LICENSES: [License; 4] = [License::Basic, License::Plus, License::Pro, License::ProTrial];
 
 /// Starts a server with what the requests ask for.
@@ -66,6 +67,12 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
     let fresh = || Uuid::from_bytes(rand::random()).to_string();
     match member {
         "AccountId" => Some(account_for(client, operation).into()),
+        "UserId" if operation.name == "GetInvite" => {
+            let invite = json!({"AccountId": TEAM_ACCOUNT_ID, "UserEmailList": [INVITED]});
+            client.ok("InviteUsers", invite);
+            let filter = json!({"AccountId": TEAM_ACCOUNT_ID, "UserEmail": INVITED});
+            Some(client.ok("ListUsers", filter)["Users"][0]["UserId"].clone())
+        }
         "UserId" => Some(USER_ID.into()),
         "GroupNames" => {
             let groups = json!([{"GroupName": fresh()}]);
@@ -99,7 +106,7 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
 /// that follow gets one of its own.
 fn account_for(client: &Client, operation: &Operation) -> String {
     let account_id = match &*operation.name {
-        "InviteUsers" => return TEAM_ACCOUNT_ID.to_owned(),
+        "InviteUsers" | "GetInvite" => return TEAM_ACCOUNT_ID.to_owned(),
         "DeleteAccount"
         | "RestoreAccount"
         | "SuspendAccount"

@@ -176,7 +176,7 @@ pub(in super::super) fn claim_domain(
     let name = &request.domain_name.to_ascii_lowercase();
     let domains = domains_of(&account.aws_account_id, &account.account_id);
     if let Some(domain) = cx.tx.get::<DomainRecord>(&domains.clone().string(name))? {
-        let domain = if cx.verify_domains { renewed(cx, domain)? } else { domain };
+        let domain = if cx.terms.verify_domains { renewed(cx, domain)? } else { domain };
         return Ok(ClaimDomainResponse {
             account: Account::of(account, cx.form),
             domain: domain.into(),
@@ -189,7 +189,7 @@ pub(in super::super) fn claim_domain(
             account.account_id
         )));
     }
-    let verification_value = cx.verify_domains.then(|| verification_value(cx));
+    let verification_value = cx.terms.verify_domains.then(|| verification_value(cx));
     let domain = DomainRecord {
         aws_account_id: account.aws_account_id.clone(),
         account_id: account.account_id.clone(),
@@ -202,7 +202,7 @@ pub(in super::super) fn claim_domain(
     if cx.tx.find::<DomainRecord>(&verified_key(name))?.is_some() {
         return Err(Error::conflict(format!("Domain {name} belongs to another account")));
     }
-    if cx.verify_domains {
+    if cx.terms.verify_domains {
         cx.tx.insert(&domain)?;
         let account = Account::of(account, cx.form);
         return Ok(ClaimDomainResponse { account, domain: domain.into() });

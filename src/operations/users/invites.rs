@@ -2,11 +2,11 @@
 
 use super::outbox;
 use super::record::{InviteStatus, RegistrationStatus, UserRecord, UserType, email_key, user_key};
-use super::{PinRandomness, new_pin};
+use super::{PinRandomness, UserRequest, existing_user, new_pin};
 use crate::clock::Timestamp;
 use crate::operations::Context;
 use crate::operations::accounts::record::{AccountStatus, AccountType, account_key};
-use crate::operations::accounts::{AccountRecord, not_of_type, writable_account};
+use crate::operations::accounts::{AccountRecord, existing_account, not_of_type, writable_account};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{EmailAddress, List, NonEmptyString, SensitiveString};
 use crate::store::{self, Key, Record, Table, Tx};
@@ -33,6 +33,16 @@ pub struct InviteUsersRequest {
 #[serde(rename_all = "PascalCase")]
 pub struct InviteUsersResponse {
     invites: Vec<Invite>,
+}
+
+/// The answer of `GetInvite`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetInviteResponse {
+    expires_timestamp: Timestamp,
+    invite: Invite,
+    /// The link, while it works: whoever opens it can accept.
+    url: Option<SensitiveString>,
 }
 
 #[derive(Debug, Serialize)]
@@ -153,6 +163,26 @@ pub(in super::super) fn invites_after_delivery(
     invites(cx, &account, request)
 }
 
+/// Returns an invite with its link, for those who bring it to the person themselves, and to see what
+/// became of its mail.
+pub(in super::super) fn get_invite(
+    cx: &mut Context<'_>,
+    request: &UserRequest,
+) -> Result<GetInviteResponse> {
+    let account = existing_account(cx, &request.account_id)?;
+    let user = existing_user(cx, &account, &request.user_id)?;
+    let (Some(invite), Some(email)) = (invite_of(&cx.tx, &user)?, &user.primary_email) else {
+        return Err(Error::not_found(format!("User {} was not invited", user.user_id)));
+    };
+    let works = !matches!(invite.state(&cx.tx, cx.now)?, Invitation::Ended);
+    let link = || cx.terms.link_key.invite_url(&cx.terms.public_url, &invite.invite_id);
+    Ok(GetInviteResponse {
+        expires_timestamp: invite.expires_timestamp,
+        invite: shown(&user, &account, email, Some(&invite)),
+        url: works.then(link).flatten().map(SensitiveString::new),
+    })
+}
+
 // What the acceptance page does.
 
 /// Returns an invite whose link works.
@@ -257,10 +287,7 @@ fn invite(
 
 /// Makes or renews a user's invite, and puts its mail into the outbox.
 fn invited(cx: &mut Context<'_>, user: UserRecord) -> Result<UserRecord> {
-    let found = match &user.invite_id {
-        Some(invite_id) => cx.tx.get::<InviteRecord>(&invite_key(invite_id))?,
-        None => None,
-    };
+    let found = invite_of(&cx.tx, &user)?;
     let invite = InviteRecord {
         invite_id: found.as_ref().map_or_else(|| cx.new_id(), |it| it.invite_id.clone()),
         aws_account_id: user.aws_account_id.clone(),
@@ -273,7 +300,7 @@ fn invited(cx: &mut Context<'_>, user: UserRecord) -> Result<UserRecord> {
         Some(old) => cx.tx.update(old, &invite)?,
         None => cx.tx.insert(&invite)?,
     }
-    if cx.sends_mail {
+    if cx.terms.sends_mail {
         outbox::queue(&mut cx.tx, &invite.invite_id, cx.now)?;
     }
     Ok(UserRecord {
@@ -306,20 +333,34 @@ fn state(cx: &Context<'_>, account: &AccountRecord, email: &EmailAddress) -> Res
             status: InviteStatus::Failed,
         });
     };
-    let invite = match &user.invite_id {
-        Some(invite_id) => cx.tx.get::<InviteRecord>(&invite_key(invite_id))?,
-        None => None,
-    };
+    let invite = invite_of(&cx.tx, &user)?;
+    Ok(shown(&user, account, email, invite.as_ref()))
+}
+
+fn shown(
+    user: &UserRecord,
+    account: &AccountRecord,
+    email: &EmailAddress,
+    invite: Option<&InviteRecord>,
+) -> Invite {
     let status = match user.status_in(account) {
         RegistrationStatus::Registered => InviteStatus::Accepted,
         _ => user.user_invitation_status.unwrap_or(InviteStatus::Pending),
     };
-    Ok(Invite {
+    Invite {
         email_address: email.clone(),
-        email_status: invite.as_ref().map_or(EmailStatus::NotSent, |invite| invite.email_status),
-        invite_id: invite.map(|invite| invite.invite_id),
+        email_status: invite.map_or(EmailStatus::NotSent, |invite| invite.email_status),
+        invite_id: invite.map(|invite| invite.invite_id.clone()),
         status,
-    })
+    }
+}
+
+/// Returns the invite that a user was last sent.
+fn invite_of(tx: &Tx<'_>, user: &UserRecord) -> store::Result<Option<InviteRecord>> {
+    match &user.invite_id {
+        Some(invite_id) => tx.get(&invite_key(invite_id)),
+        None => Ok(None),
+    }
 }
 
 /// Ends the invite that a user was sent, and takes its mail back.

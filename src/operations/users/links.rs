@@ -15,6 +15,8 @@ use ring::hmac;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+/// What stands before the token in the path of an invite's link.
+pub const INVITES: &str = "/invites/";
 const UUID_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
 /// How long a session lasts: a working day.
@@ -39,6 +41,11 @@ impl LinkKey {
         let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
         let derived = hmac::sign(&secret, b"campanile links and sessions, version 1");
         Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+    }
+
+    /// Returns an invite's link on a server that browsers find at a URL.
+    pub fn invite_url(&self, public_url: &str, invite_id: &str) -> Option<String> {
+        self.invite_token(invite_id).map(|token| format!("{public_url}{INVITES}{token}"))
     }
 
     /// Returns what stands in an invite's link.

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::operations::users::invites::{
     OpenInvite, accept_invite, no_such_invitation, open_invite,
 };
-use crate::operations::users::links::SESSION_MILLISECONDS;
+use crate::operations::users::links::{INVITES, SESSION_MILLISECONDS};
 use crate::operations::users::{UserRecord, name_of};
 use crate::protocol::shapes::{SensitiveString, TEXT_CHARACTERS_MAX};
 use bytes::Bytes;
@@ -21,7 +21,6 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use page::{Invitation, Notice, Welcome, answered};
 use std::sync::Arc;
 
-const INVITES: &str = "/invites/";
 const WELCOME: &str = "/welcome";
 /// The cookie that holds a session. It goes to the one page that reads it.
 const COOKIE_NAME: &str = "campanile-session";
@@ -101,7 +100,7 @@ async fn accept(
             return Ok(answered(StatusCode::BAD_REQUEST, request_id, &form));
         }
     };
-    let invite_id = api.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
+    let invite_id = api.terms.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
     let random = rand::random();
     let write =
         api.store.write(move |mut tx| accept_invite(&mut tx, &invite_id, &name, now, &random));
@@ -111,7 +110,7 @@ async fn accept(
 }
 
 fn welcome(api: &Api, headers: &HeaderMap, request_id: &str) -> Result<Response<Bytes>> {
-    let session = session_in(headers).and_then(|token| api.link_key.session(token));
+    let session = session_in(headers).and_then(|token| api.terms.link_key.session(token));
     let now = api.clock.now();
     let signed_in = match session {
         Some(session) => guarded(|| api.store.read(|tx| Ok(session.user(&tx, now)?)))?,
@@ -157,8 +156,8 @@ fn refused(error: &Error, request_id: &str) -> Response<Bytes> {
 fn signed_in(api: &Api, user: &UserRecord, now: Timestamp, request_id: &str) -> Response<Bytes> {
     let notice = Notice { title: "Welcome", text: "You are signed in." };
     let mut response = answered(StatusCode::SEE_OTHER, request_id, &notice);
-    let token = api.link_key.session_token(user, now);
-    let secure = if api.is_reached_by_https { "; Secure" } else { "" };
+    let token = api.terms.link_key.session_token(user, now);
+    let secure = if api.is_reached_by_https() { "; Secure" } else { "" };
     let seconds = SESSION_MILLISECONDS / 1000;
     let cookie = format!(
         "{COOKIE_NAME}={token}; Path={WELCOME}; Max-Age={seconds}; HttpOnly; \
@@ -171,7 +170,7 @@ fn signed_in(api: &Api, user: &UserRecord, now: Timestamp, request_id: &str) -> 
 }
 
 fn invite(api: &Api, token: &str, now: Timestamp) -> Result<OpenInvite> {
-    let invite_id = api.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
+    let invite_id = api.terms.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
     guarded(|| api.store.read(|tx| open_invite(&tx, &invite_id, now)))
 }
 

@@ -7,7 +7,6 @@ use crate::clock::{Clock, Timestamp};
 use crate::operations::users::links::LinkKey;
 use crate::operations::users::outbox::{self, Delivery, Letter, MailRecord};
 use crate::protocol::Deliver;
-use crate::server::PublicUrl;
 use crate::store::{self, Store};
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::{StreamExt, TryStreamExt, future, stream};
@@ -33,7 +32,7 @@ pub(in super::super) struct Postman {
     store: Arc<Store>,
     clock: Clock,
     link_key: LinkKey,
-    public_url: PublicUrl,
+    public_url: String,
     smtp: Smtp,
     /// Why no mail can be sent at the moment, as the log has been told.
     trouble: Mutex<Option<String>>,
@@ -45,7 +44,7 @@ impl Postman {
         store: Arc<Store>,
         clock: Clock,
         link_key: LinkKey,
-        public_url: PublicUrl,
+        public_url: String,
     ) -> Self {
         let smtp = Smtp::new(settings);
         Self { store, clock, link_key, public_url, smtp, trouble: Mutex::default() }
@@ -69,8 +68,8 @@ impl Postman {
             Letter::Drop => Delivery::Dropped,
             Letter::Wait => later(&mail, now),
             Letter::Send(letter) => {
-                let token = self.link_key.invite_token(&mail.invite_id);
-                let link = self.public_url.of_invite(&token.unwrap_or_default());
+                let link = self.link_key.invite_url(&self.public_url, &mail.invite_id);
+                let link = link.unwrap_or_default();
                 match self.smtp.send(&letter, &link, now).await {
                     Ok(()) => {
                         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
