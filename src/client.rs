@@ -237,6 +237,11 @@ fn uri_name(member: &str) -> String {
 }
 
 fn unknown(name: &str) -> String {
+    format!("'{name}' is no operation of this release. It has: {}", operation_names())
+}
+
+/// Returns the names of all operations, as a person reads them.
+pub fn operation_names() -> String {
     let names: Vec<_> = table().iter().map(|operation| operation.name).collect();
-    format!("'{name}' is no operation of this release. It has: {}", names.join(", "))
+    names.join(", ")
 }

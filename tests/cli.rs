@@ -2,6 +2,7 @@
 
 use crate::harness::process::{Ended, Process, campanile, run, with_root};
 use crate::harness::{Answer, Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server};
+use campanile::operations::table;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -227,6 +228,8 @@ fn help_names_every_setting() {
         "AWS_REGION",
     ];
     help(&["call", "--help"], &[&client[..], &["OPERATION", "MEMBERS"]].concat());
+    let operations: Vec<_> = table().iter().map(|operation| operation.name).collect();
+    help(&["call", "--help"], &operations);
     help(&["keys", "--help"], &["create", "list", "delete"]);
     help(&["keys", "create", "--help"], &[&client[..], &["--aws-account-id"]].concat());
     help(&["keys", "list", "--help"], &[&client[..], &["--aws-account-id"]].concat());

@@ -42,7 +42,7 @@ client_suites() {
     local server=("$TEST_PYTHON" tests/clients/server.py "$1")
     step "boto3 and aws on $1" "${server[@]}" "$TEST_PYTHON" -m pytest -q tests/clients/python
     step "aws-sdk-js on $1" "${server[@]}" node --test --test-reporter=spec \
-        tests/clients/js/accounts.test.js
+        tests/clients/js/*.test.js
     step "aws-sdk-rust on $1" "${server[@]}" cargo test "${rust_client[@]}"
 }
 

@@ -35,6 +35,12 @@ fn check(fixture: &Path) {
     let deleted = json!({"AccountId": expected["DeletedAccountId"]});
     assert_eq!(root.error("GetAccount", deleted).0, "NotFoundException");
 
+    let listed = root.ok("ListDeletedAccounts", json!({}));
+    let deleted = listed["DeletedAccounts"].as_array().unwrap();
+    assert!(deleted.iter().any(|it| it["Account"]["AccountId"] == expected["DeletedAccountId"]));
+    let restored = root.ok("RestoreAccount", json!({"AccountId": expected["DeletedAccountId"]}));
+    assert_eq!(restored["Account"]["AccountId"], expected["DeletedAccountId"]);
+
     let other = root.with_key(&expected["AccessKey"]);
     let created = other.ok("CreateAccount", json!({"Name": "a"}));
     assert_eq!(created["Account"]["AwsAccountId"], expected["AccessKey"]["AwsAccountId"]);

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use campanile::access::Caller;
 use campanile::clock::Timestamp;
-use campanile::operations::{Admission, Context, Form, Operation, TokenKey, table};
+use campanile::operations::{Admission, Context, Form, Operation, Terms, TokenKey, table};
 use campanile::protocol::decode::Members;
 use campanile::protocol::error::{Exception, Result};
 use campanile::store::{Memory, Store};
@@ -23,7 +23,7 @@ static LISTS: LazyLock<Lists> = LazyLock::new(Lists::filled);
 struct Lists {
     store: Store,
     operation: Operation,
-    key: TokenKey,
+    terms: Terms,
     /// Whose list, its prefix, and a token of it.
     tokens: Vec<(&'static str, &'static str, String)>,
 }
@@ -37,7 +37,11 @@ impl Lists {
         let mut lists = Self {
             store: Store::over(Arc::new(Memory::default())),
             operation: find("ListAccounts"),
-            key: TokenKey::new(b"the secret of this deployment"),
+            terms: Terms {
+                token_key: TokenKey::new(b"the secret of this deployment"),
+                verify_domains: false,
+                sends_mail: false,
+            },
             tokens: Vec::new(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("it starts");
@@ -48,9 +52,9 @@ impl Lists {
                 let call = Members::new(Vec::new(), body.as_bytes())
                     .and_then(|members| create.prepare(&members))
                     .expect("the body is good");
-                let (admission, key) = (admission(caller), lists.key.clone());
+                let (admission, terms) = (admission(caller), lists.terms.clone());
                 let write =
-                    lists.store.write(move |tx| call(&mut Context::new(tx, &admission, &key)));
+                    lists.store.write(move |tx| call(&mut Context::new(tx, &admission, &terms)));
                 runtime.block_on(write).expect("memory does not fail");
             }
             for prefix in PREFIXES {
@@ -82,7 +86,7 @@ impl Lists {
         }
         let call = self.operation.prepare(&Members::new(members, b"")?)?;
         let admission = admission(caller);
-        self.store.read(|tx| call(&mut Context::new(tx, &admission, &self.key)))
+        self.store.read(|tx| call(&mut Context::new(tx, &admission, &self.terms)))
     }
 
     fn check(&self, text: &str) {

@@ -6,6 +6,7 @@ use crate::store::{Error, Key, Record, Store, Table, Tx};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// The root credential and the secrets that the deployment made for itself.
 #[derive(Clone, Debug)]
@@ -20,7 +21,13 @@ pub struct Deployment {
     pub token_secret: Secret,
     /// Whether this start made the root's access key.
     pub root_is_new: bool,
+    /// Which entries beside its records the store has; [`LAYOUT`] once it has all of today's.
+    pub layout: u32,
 }
+
+/// The entries that this release writes beside records. Raise it with a change to what a record's
+/// keys are, and teach `operations::layout` to write what older stores lack.
+pub const LAYOUT: u32 = 2;
 
 /// The parts of the root credential that the settings fix.
 #[derive(Clone, Debug, Default)]
@@ -78,7 +85,18 @@ impl Deployment {
             root_aws_account_id: record.root_aws_account_id,
             token_secret: record.token_secret,
             root_is_new,
+            layout: record.layout,
         })
+    }
+
+    /// Notes that the store has all of today's entries.
+    pub async fn laid_out(store: &Store) -> Result<(), Error> {
+        let note = |mut tx: Tx<'_>| {
+            let old = tx.get::<DeploymentRecord>(&deployment_key())?;
+            let old = old.ok_or_else(|| Error::Corrupt("there is no deployment".to_owned()))?;
+            tx.update(&old, &DeploymentRecord { layout: LAYOUT, ..old.clone() })
+        };
+        store.write(note).await
     }
 
     /// Returns the root's credential.
@@ -117,6 +135,7 @@ struct DeploymentRecord {
     /// None as long as every start was told its root credential.
     root: Option<RootAccessKey>,
     token_secret: Secret,
+    layout: u32,
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -134,12 +153,13 @@ impl DeploymentRecord {
             root_aws_account_id: aws_account.to_string(),
             root: None,
             token_secret: Secret::new(BASE64_STANDARD.encode(random.token_secret)),
+            layout: LAYOUT,
         }
     }
 }
 
 impl Record for DeploymentRecord {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn key(&self) -> Key {
         deployment_key()
@@ -147,6 +167,18 @@ impl Record for DeploymentRecord {
 
     fn index_keys(&self) -> Vec<Key> {
         Vec::new()
+    }
+
+    /// Version 2 says which layout the store has. A release that does not know users must not open
+    /// a store that has them, and its refusal of this version keeps it from it.
+    fn upgrade(from: u32, mut record: Value) -> Result<Value, Error> {
+        match (from, record.as_object_mut()) {
+            (1, Some(members)) => {
+                members.insert("Layout".to_owned(), 1.into());
+                Ok(record)
+            }
+            _ => Err(Error::Corrupt(format!("version {from} of the deployment is unknown"))),
+        }
     }
 }
 

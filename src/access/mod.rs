@@ -2,7 +2,7 @@
 
 mod deployment;
 
-pub use deployment::{Deployment, RootSettings};
+pub use deployment::{Deployment, LAYOUT, RootSettings};
 
 use crate::clock::Timestamp;
 use crate::store::{Key, Record, Result, Table, Tx};

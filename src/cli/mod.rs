@@ -2,7 +2,7 @@
 
 mod transfer;
 
-use crate::client::{CallError, Client};
+use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
 use crate::server::{self, NewRoot, Server, telemetry};
 use clap::{Args, Parser, Subcommand};
@@ -17,6 +17,10 @@ use std::process::ExitCode;
 const USAGE: u8 = 252;
 const SERVICE: u8 = 254;
 const GENERAL: u8 = 255;
+
+const CREDENTIAL_HELP: &str = "\
+The credential comes from the environment, as for every AWS client: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY and, if there is one, AWS_SESSION_TOKEN; the region from AWS_REGION.";
 
 /// The Amazon Chime administration API, on a machine of your own
 #[derive(Debug, Parser)]
@@ -41,6 +45,7 @@ enum Command {
 }
 
 #[derive(Args, Debug)]
+#[command(after_help = format!("Operations: {}\n\n{CREDENTIAL_HELP}", operation_names()))]
 struct CallArgs {
     /// Name of the operation, such as ListAccounts
     operation: String,
@@ -54,9 +59,7 @@ struct CallArgs {
 }
 
 #[derive(Args, Debug)]
-#[command(after_help = "\
-The credential comes from the environment, as for every AWS client: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY and, if there is one, AWS_SESSION_TOKEN; the region from AWS_REGION.")]
+#[command(after_help = CREDENTIAL_HELP)]
 #[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 struct Endpoint {
     /// URL of the server; else AWS_ENDPOINT_URL_CHIME, AWS_ENDPOINT_URL or http://127.0.0.1:8018

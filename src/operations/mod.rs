@@ -6,6 +6,7 @@
 
 pub mod access_keys;
 pub mod accounts;
+pub mod layout;
 mod next_token;
 pub mod sts;
 pub mod transfer;

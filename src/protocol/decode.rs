@@ -106,10 +106,17 @@ fn located(path: &str, fault: &str) -> (String, String) {
     // serde_json says where in the body it is; here it would mean where in the member.
     let fault = fault.split(" at line ").next().unwrap_or(fault);
     let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
+    let wrong_type =
+        fault.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "));
+    // Which value it is may be for nobody to read.
+    let wrong_type = wrong_type.map(|(found, expected)| {
+        let found = found.split(['`', '"']).next().unwrap_or_default().trim();
+        format!("Member must be {expected} (it is of type {found})")
+    });
     match missing {
         Some(name) if path == "." => (name.to_owned(), MISSING.to_owned()),
         Some(name) => (format!("{path}.{name}"), MISSING.to_owned()),
-        None => (path.to_owned(), fault.to_owned()),
+        None => (path.to_owned(), wrong_type.unwrap_or_else(|| fault.to_owned())),
     }
 }
 

@@ -9,10 +9,11 @@ pub mod telemetry;
 pub use cors::Origins;
 pub use process::run;
 
-use crate::access::{Deployment, RootSettings};
+use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
+use crate::operations::layout;
 use crate::protocol::{Api, Setup};
-use crate::store::{self, Location, Store};
+use crate::store::{self, Location, Position, Store};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -74,6 +75,9 @@ impl Server {
         let address = listener.local_addr().map_err(bind)?;
         let deployment =
             Deployment::open(&store, root, clock.now()).await.map_err(StartError::Store)?;
+        if deployment.layout < LAYOUT {
+            lay_out(&store).await.map_err(StartError::Store)?;
+        }
         let new_root = deployment.root_is_new.then(|| NewRoot {
             aws_account_id: deployment.root_aws_account_id.clone(),
             access_key_id: deployment.root_access_key_id.clone(),
@@ -97,6 +101,18 @@ impl Server {
     /// Answers requests until told to stop, then finishes those it has begun.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         http::serve(self.listener, self.api, self.cors_origins, stop).await;
+    }
+}
+
+/// Brings a store that an older release left to today's layout. Whoever interrupts it begins again.
+async fn lay_out(store: &Store) -> store::Result<()> {
+    tracing::info!("the store is of an older release: writing the entries that this one needs");
+    let mut after: Option<Position> = None;
+    loop {
+        after = store.write(move |mut tx| layout::write_some(&mut tx, after.as_ref())).await?;
+        if after.is_none() {
+            return Deployment::laid_out(store).await;
+        }
     }
 }
 

@@ -12,8 +12,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// How many things a page has.
-const PAGE: usize = 100;
+/// How many accounts a page has: each may come with hundreds of domains.
+const ACCOUNTS_PAGE: usize = 20;
+/// How many users a page has.
+const USERS_PAGE: usize = 100;
 
 /// What is to be exported, and whereto.
 #[derive(Clone, Debug)]
@@ -82,7 +84,7 @@ fn write_all(
 ) -> Result<(), TransferError> {
     let progress = Progress::new();
     progress.stage("exporting", None);
-    for_each(client, settings, "ExportAccounts", |item: AccountItem| {
+    for_each(client, settings, ("ExportAccounts", ACCOUNTS_PAGE), |item: AccountItem| {
         progress.add(1);
         let mut line = |name, json: Option<&RawValue>| write_document(out, name, json);
         line("Account", Some(&item.account))?;
@@ -97,7 +99,7 @@ fn write_all(
         line("Domains", item.domains.as_deref())?;
         line("OpenIdConfig", item.open_id_config.as_deref())
     })?;
-    for_each(client, settings, "ExportUsers", |item: UserItem| {
+    for_each(client, settings, ("ExportUsers", USERS_PAGE), |item: UserItem| {
         progress.add(1);
         write_document(out, "User", Some(&item.user))?;
         write_document(out, "UserSettings", item.user_settings.as_deref())
@@ -112,11 +114,11 @@ fn write_document(out: &mut impl Write, name: &str, json: Option<&RawValue>) -> 
 fn for_each<T: DeserializeOwned>(
     client: &Client,
     settings: &Settings,
-    operation: &str,
+    (operation, page): (&str, usize),
     mut write: impl FnMut(T) -> io::Result<()>,
 ) -> Result<(), TransferError> {
     let mut members = Map::new();
-    members.insert("MaxResults".to_owned(), json!(PAGE));
+    members.insert("MaxResults".to_owned(), json!(page));
     if let Some(aws_account_id) = &settings.aws_account_id {
         members.insert("AwsAccountId".to_owned(), json!(aws_account_id));
     }

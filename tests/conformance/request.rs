@@ -83,6 +83,11 @@ impl Request {
         Self { method: operation.http.method.clone(), target, body }
     }
 
+    /// Tells whether the path reaches nothing: an empty segment stands before its end.
+    pub fn has_empty_segment(&self) -> bool {
+        self.target.split('?').next().unwrap().contains("//")
+    }
+
     pub fn send(&self, client: &Client) -> Answer {
         client.send(&self.method, &self.target, &self.body)
     }

@@ -46,7 +46,7 @@ fn another_method_or_query_literal_is_another_operation() {
                 "operation=no-such",
                 "type=",
                 "type=no-such",
-                "%6fperation=create",
+                "%6fperation=no-such",
                 "operation=%00",
             ];
             let (path, query) = request.target.split_once('?').unwrap_or((&request.target, ""));

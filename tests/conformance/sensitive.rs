@@ -3,7 +3,7 @@
 use super::generate::{good, reachable};
 use super::operations;
 use crate::model::model;
-use campanile::protocol::shapes::EmailAddress;
+use campanile::protocol::shapes::{EmailAddress, SensitiveString};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -35,6 +35,7 @@ fn debug_of(shape: &str, value: Value) -> String {
     }
     match shape {
         "EmailAddress" => debug::<EmailAddress>(value),
+        "SensitiveString" => debug::<SensitiveString>(value),
         other => panic!("{other} is sensitive: it needs a line here"),
     }
 }

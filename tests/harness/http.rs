@@ -36,7 +36,8 @@ impl Answer {
     /// Returns the exception and the message of an error, which has the one form of all errors.
     pub fn error(&self) -> (String, String) {
         let body = self.json();
-        let exception = self.header("x-amzn-errortype").expect("errors name their type");
+        let exception = self.header("x-amzn-errortype");
+        let exception = exception.unwrap_or_else(|| panic!("no error: {self:?}"));
         let known = Exception::ALL.iter().find(|known| known.name() == exception).unwrap();
         assert_eq!(self.status, known.status().as_u16(), "{self:?}");
         assert_eq!(body["Code"], known.code(), "{self:?}");

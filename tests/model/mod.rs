@@ -1,5 +1,8 @@
 //! The service model of AWS, as botocore ships it: what the API must be, read when tests run.
 //!
+//! Beside it stand the extension operations, which AWS never had, in the same form
+//! (`extensions.json`), so that whatever is tested by the model is tested of them.
+//!
 //! It is an oracle and never a part of the server. A test without it would prove nothing, so that
 //! its absence fails every test that asks it.
 
@@ -33,6 +36,8 @@ pub struct Operation {
     pub http: Http,
     pub input: Option<Reference>,
     pub output: Option<Reference>,
+    /// An extension operation names none: it may answer every error that the model knows.
+    #[serde(default)]
     pub errors: Vec<Reference>,
     #[serde(rename = "documentation")]
     _documentation: Option<String>,
@@ -146,14 +151,31 @@ fn read() -> Result<Model, String> {
     let path = path_of_model()?;
     let fault = |error: &dyn fmt::Display| format!("{}: {error}", path.display());
     let bytes = fs::read(&path).map_err(|error| fault(&error))?;
-    if path.extension().is_some_and(|extension| extension == "gz") {
-        serde_json::from_reader(GzDecoder::new(bytes.as_slice())).map_err(|error| fault(&error))
+    let model: Result<Model, _> = if path.extension().is_some_and(|extension| extension == "gz") {
+        serde_json::from_reader(GzDecoder::new(bytes.as_slice()))
     } else {
-        serde_json::from_slice(&bytes).map_err(|error| fault(&error))
+        serde_json::from_slice(&bytes)
+    };
+    model.map(Model::with_extensions).map_err(|error| fault(&error))
+}
+
+impl Operation {
+    pub fn is_extension(&self) -> bool {
+        self.http.request_uri.starts_with("/campanile/")
     }
 }
 
 impl Model {
+    /// Adds what Campanile has and AWS has not.
+    fn with_extensions(mut self) -> Self {
+        let extensions: Self = serde_json::from_str(include_str!("extensions.json")).unwrap();
+        self.operations.extend(extensions.operations);
+        for (name, shape) in extensions.shapes {
+            assert!(self.shapes.insert(name.clone(), shape).is_none(), "AWS has a {name}, too");
+        }
+        self
+    }
+
     pub fn shape(&self, reference: &Reference) -> &Shape {
         &self.shapes[&reference.name]
     }

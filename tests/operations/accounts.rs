@@ -297,3 +297,20 @@ fn accounts_keys_and_tokens_outlive_the_server_if_its_store_does() {
     let rest = key.ok("ListAccounts", json!({"NextToken": page["NextToken"]}));
     assert_eq!(names(&rest), ["b"]);
 }
+
+#[test]
+fn an_error_names_the_type_of_an_account_as_the_api_does() {
+    let server = Server::start();
+    let client = server.client();
+    let id = client.create_account("a");
+    let invite = json!({"AccountId": id, "UserEmailList": ["jane@example.com"]});
+    client.ok("ClaimDomain", json!({"AccountId": id, "DomainName": "example.com"}));
+    let (exception, message) = client.error("InviteUsers", invite.clone());
+    assert_eq!(exception, "BadRequestException");
+    assert_eq!(
+        message,
+        format!("Account {id} is of type EnterpriseLWA; this needs a Team account")
+    );
+    let (_, message) = client.error("DisconnectOpenId", json!({"AccountId": id}));
+    assert!(message.ends_with("this needs an EnterpriseOIDC account"), "{message}");
+}

@@ -116,7 +116,11 @@ fn a_missing_or_wrong_member_is_named() {
     }
     for value in ["1", "1.5", "true", "[]", r#"["a"]"#, "{}", r#"{"S":"a"}"#] {
         let body = format!(r#"{{"Name":{value}}}"#);
-        refused(&client, body.as_bytes(), "at 'Name' failed to satisfy constraint: invalid type");
+        refused(
+            &client,
+            body.as_bytes(),
+            "at 'Name' failed to satisfy constraint: Member must be a string",
+        );
     }
     refused(&client, br#"{"Name":"\ud800"}"#, "at 'Name'");
     refused(&client, br#"{"Name":""}"#, "length greater than or equal to 1");

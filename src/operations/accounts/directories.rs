@@ -169,7 +169,7 @@ fn disconnect(
 ) -> Result<AccountResponse> {
     let old = writable_account(cx, account_id)?;
     if old.account_type != account_type {
-        return Err(not_of_type(&old, &format!("an {account_type:?}")));
+        return Err(not_of_type(&old, &format!("an {account_type}")));
     }
     let account = AccountRecord {
         account_type: AccountType::EnterpriseLwa,

@@ -15,7 +15,7 @@ use crate::store::{self, Key, Page, Position, Record, Table, Tx};
 use serde::{Deserialize, Serialize};
 
 /// How many domains an account may claim.
-pub(in super::super) const DOMAINS_MAX: usize = 100;
+pub(in super::super) const DOMAINS_MAX: usize = 500;
 
 // Shapes.
 

@@ -182,7 +182,7 @@ pub(super) fn enterprise_account(cx: &Context<'_>, account_id: &str) -> Result<A
 /// Says that an account is not of the type that an operation is for.
 pub(super) fn not_of_type(account: &AccountRecord, needed: &str) -> Error {
     Error::bad_request(format!(
-        "Account {} is of type {:?}; this needs {needed} account",
+        "Account {} is of type {}; this needs {needed} account",
         account.account_id, account.account_type
     ))
 }

@@ -6,6 +6,7 @@ use crate::protocol::shapes::{License, Others, RetentionDays, ShortString, WithO
 use crate::store::{Error, Key, Record, Result, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// An account as clients see it.
 ///
@@ -45,6 +46,13 @@ pub enum AccountType {
     EnterpriseLwa,
     #[serde(rename = "EnterpriseOIDC")]
     EnterpriseOidc,
+}
+
+impl fmt::Display for AccountType {
+    /// Writes the name that AWS gave it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
 }
 
 /// Whether an account can be used.

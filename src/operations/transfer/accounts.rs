@@ -1,6 +1,6 @@
 //! Accounts that come in as they were, with their settings and their domains.
 
-use super::saved::{self, SavedTimestamp, put, put_over, put_some};
+use super::saved::{self, Item, SavedTimestamp, put, put_over, put_some};
 use super::{ITEMS_MAX, Import, ImportResponse, Outcome, Refusal, Settled, differing};
 use crate::clock::Timestamp;
 use crate::operations::accounts::directories::GROUPS_MAX;
@@ -53,7 +53,7 @@ const SETTINGS: [&str; 2] = ["DisableRemoteControl", "EnableDialOut"];
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ImportAccountsRequest {
-    accounts: List<Value, ITEMS_MAX>,
+    accounts: List<Item, ITEMS_MAX>,
     aws_account_id: Option<AwsAccountId>,
     dry_run: Option<bool>,
     overwrite: Option<bool>,
@@ -151,7 +151,7 @@ pub(in super::super) fn import_accounts(
     let aws_account_id = request.aws_account_id.as_ref();
     let mut import = Import::new(cx, aws_account_id, request.dry_run, request.overwrite)?;
     for (index, item) in request.accounts.iter().enumerate() {
-        let settled = AccountItem::of(item)
+        let settled = AccountItem::of(&item.0)
             .map_err(Refusal::from)
             .and_then(|item| import_account(cx, &mut import, &item));
         import.add(index, settled)?;

@@ -10,15 +10,33 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-/// How large an item may be: as it comes back in pages of many, it has to have a limit.
-const ITEM_BYTES_MAX: usize = 32 << 10;
+/// How large each part of an item may be: as it comes back in pages of many, it has to have a limit.
+const PART_BYTES_MAX: usize = 32 << 10;
+
+/// The documents about one thing, each under the name that it is known by.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(from = "Map<String, Value>")]
+pub(super) struct Item(pub(super) Value);
+
+impl From<Map<String, Value>> for Item {
+    fn from(documents: Map<String, Value>) -> Self {
+        Self(Value::Object(documents))
+    }
+}
 
 /// Makes a shape of an item; else tells what is wrong with each of its members.
 pub(super) fn decode<Q: DeserializeOwned>(item: &Value) -> Result<Q, Vec<Fault>> {
-    let bytes = bytes_max(item);
-    if bytes > ITEM_BYTES_MAX {
-        let fault = format!("it has {bytes} bytes; it may have {ITEM_BYTES_MAX}");
-        return Err(vec![Fault { member: ".".to_owned(), fault }]);
+    let parts = item.as_object().into_iter().flatten();
+    let large: Vec<_> = parts
+        // The list of domains has a limit of its own.
+        .filter(|(name, part)| *name != "Domains" && bytes_max(part) > PART_BYTES_MAX)
+        .map(|(name, part)| Fault {
+            member: name.clone(),
+            fault: format!("It has {} bytes; it may have {PART_BYTES_MAX}", bytes_max(part)),
+        })
+        .collect();
+    if !large.is_empty() {
+        return Err(large);
     }
     decode_value(item).map_err(|first| every_fault::<Q>(item, first))
 }

@@ -1,7 +1,7 @@
 //! Users that come in as they were.
 
 use super::accounts::AccountItem;
-use super::saved::{self, SavedTimestamp, put, put_over, put_some};
+use super::saved::{self, Item, SavedTimestamp, put, put_over, put_some};
 use super::{ITEMS_MAX, Import, ImportResponse, Outcome, Refusal, Settled, differing};
 use crate::operations::accounts::record::{AccountStatus, account_key};
 use crate::operations::accounts::{AccountRecord, supported_license};
@@ -55,11 +55,11 @@ const MEMBERS: [&str; 22] = [
 pub struct ImportUsersRequest {
     /// The accounts that these users were saved with, as `ImportAccounts` takes them. A dry run
     /// takes them for imported; and users come into a suspended account with it, and not later.
-    accounts: Option<List<Value, ITEMS_MAX>>,
+    accounts: Option<List<Item, ITEMS_MAX>>,
     aws_account_id: Option<AwsAccountId>,
     dry_run: Option<bool>,
     overwrite: Option<bool>,
-    users: List<Value, ITEMS_MAX>,
+    users: List<Item, ITEMS_MAX>,
 }
 
 /// A user with its settings.
@@ -134,7 +134,7 @@ pub(in super::super) fn import_users(
     let together = request.accounts.as_deref().unwrap_or_default();
     let mut accounts = Accounts::new(cx, &import, together)?;
     for (index, item) in request.users.iter().enumerate() {
-        let settled = UserItem::of(item)
+        let settled = UserItem::of(&item.0)
             .map_err(Refusal::from)
             .and_then(|item| import_user(cx, &mut import, &mut accounts, &item));
         import.add(index, settled)?;
@@ -334,11 +334,11 @@ struct Accounts {
 }
 
 impl Accounts {
-    fn new(cx: &Context<'_>, import: &Import, items: &[Value]) -> Result<Self> {
+    fn new(cx: &Context<'_>, import: &Import, items: &[Item]) -> Result<Self> {
         let mut accounts = Self { together: HashMap::new(), stored: HashMap::new() };
         for (index, item) in items.iter().enumerate() {
             // What is wrong with an account ImportAccounts tells.
-            let Ok(item) = AccountItem::of(item) else {
+            let Ok(item) = AccountItem::of(&item.0) else {
                 return Err(Error::bad_request(format!(
                     "1 validation error detected: Value at 'Accounts[{index}]' failed to satisfy \
                      constraint: Member must be an account that ImportAccounts takes"

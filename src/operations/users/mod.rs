@@ -263,7 +263,7 @@ fn update_item(
     if let Some(license) = item.license_type {
         if account.has_identity_provider() {
             return Err(Error::bad_request(format!(
-                "Account {} is of type {:?}: its users have the licenses of their groups",
+                "Account {} is of type {}: its users have the licenses of their groups",
                 account.account_id, account.account_type
             )));
         }

@@ -1,14 +1,10 @@
 // The account operations, as the AWS SDK for JavaScript calls them.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { test } from "node:test";
-import { promisify } from "node:util";
 import {
   BadRequestException,
   ChimeClient,
-  ChimeServiceException,
   CreateAccountCommand,
   DeleteAccountCommand,
   GetAccountCommand,
@@ -18,30 +14,7 @@ import {
   UpdateAccountCommand,
   paginateListAccounts,
 } from "@aws-sdk/client-chime";
-
-const NO_ACCOUNT = "00000000-0000-7000-8000-000000000000";
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** Returns the credentials of an AWS account that no other test uses. */
-async function newAwsAccount() {
-  const id = String(randomInt(10 ** 12)).padStart(12, "0");
-  const create = ["keys", "create", "--aws-account-id", id];
-  const { stdout } = await promisify(execFile)(process.env.TEST_BINARY, create);
-  const { AccessKeyId, SecretAccessKey } = JSON.parse(stdout).AccessKey;
-  return { id, accessKeyId: AccessKeyId, secretAccessKey: SecretAccessKey };
-}
-
-/** Returns a client that is told nothing about the server but by its environment. */
-async function newClient(t, settings = {}) {
-  const { id, ...credentials } = await newAwsAccount();
-  const client = new ChimeClient({ credentials, ...settings });
-  t.after(() => client.destroy());
-  return { client, id, credentials };
-}
-
-async function created(client, Name) {
-  return (await client.send(new CreateAccountCommand({ Name }))).Account;
-}
+import { NO_ACCOUNT, UUID, created, newClient, refused } from "./harness.js";
 
 async function walk(client, pageSize, filter = {}) {
   const pages = [];
@@ -49,19 +22,6 @@ async function walk(client, pageSize, filter = {}) {
     pages.push(page.Accounts.map((account) => account.Name));
   }
   return pages;
-}
-
-/** Returns the error that a command must end in, once its common parts are checked. */
-async function refused(client, command, status) {
-  const error = await client.send(command).then(
-    () => assert.fail("the command succeeded"),
-    (error) => error,
-  );
-  assert.ok(error instanceof ChimeServiceException, error);
-  assert.equal(error.$metadata.httpStatusCode, status);
-  assert.equal(error.$fault, "client");
-  assert.match(error.$metadata.requestId, UUID);
-  return error;
 }
 
 test("an account is created with the defaults of the service", async (t) => {

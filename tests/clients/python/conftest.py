@@ -5,6 +5,7 @@ import os
 import random
 import subprocess
 import sys
+import uuid
 
 import boto3
 import pytest
@@ -44,6 +45,22 @@ class AwsAccount:
             command, env=self.environment() | environment, capture_output=True, text=True
         )
 
+    def call(self, operation, **members):
+        """Calls one of the operations that AWS's clients do not know, with the program itself."""
+        finished = subprocess.run(
+            [binary(), "call", operation, json.dumps(members)],
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return json.loads(finished.stdout or "{}")
+
+
+def new_domain():
+    """Returns a domain that no other test claims: a domain belongs to one account at the most."""
+    return f"{uuid.uuid4().hex}.example"
+
 
 def new_aws_account():
     aws_account_id = f"{random.SystemRandom().randrange(10**12):012}"
@@ -66,6 +83,21 @@ def other_aws_account():
 @pytest.fixture
 def chime(aws_account):
     return aws_account.client()
+
+
+@pytest.fixture
+def team(chime):
+    """Returns the id of a Team account."""
+    return chime.create_account(Name="Team")["Account"]["AccountId"]
+
+
+@pytest.fixture
+def enterprise(aws_account, chime):
+    """Returns the id of an Enterprise account: AWS's console made them of Team accounts."""
+    account_id = chime.create_account(Name="Enterprise")["Account"]["AccountId"]
+    claimed = aws_account.call("ClaimDomain", AccountId=account_id, DomainName=new_domain())
+    assert claimed["Account"]["AccountType"] == "EnterpriseLWA"
+    return account_id
 
 
 @pytest.fixture(scope="session")

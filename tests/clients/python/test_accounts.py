@@ -5,6 +5,8 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from test_errors import check
+
 MODELLED = {
     "AccountId",
     "AccountStatus",
@@ -74,6 +76,93 @@ def test_an_account_is_deleted(chime):
     with pytest.raises(chime.exceptions.NotFoundException):
         chime.get_account(AccountId=account_id)
     assert chime.list_accounts()["Accounts"] == []
+
+
+def test_a_team_account_is_deleted_once_it_has_no_users(chime, team):
+    chime.invite_users(AccountId=team, UserEmailList=["a@example.com"])
+    chime.create_user(AccountId=team, Email="room@example.com", UserType="SharedDevice")
+    for user in chime.list_users(AccountId=team)["Users"]:
+        with pytest.raises(chime.exceptions.UnprocessableEntityException) as raised:
+            chime.delete_account(AccountId=team)
+        name, code = "UnprocessableEntityException", "Unprocessable"
+        message = check(raised.value, "DeleteAccount", 422, name, code)
+        assert team in message and "users" in message
+        chime.batch_suspend_user(AccountId=team, UserIdList=[user["UserId"]])
+    assert chime.delete_account(AccountId=team)["ResponseMetadata"]["HTTPStatusCode"] == 204
+
+
+def test_settings_are_changed_one_at_a_time(chime, team):
+    def settings():
+        return chime.get_account_settings(AccountId=team)["AccountSettings"]
+
+    assert settings() == {"DisableRemoteControl": False, "EnableDialOut": False}
+    for change, expected in [
+        ({"DisableRemoteControl": True}, (True, False)),
+        ({"EnableDialOut": True}, (True, True)),
+        ({"DisableRemoteControl": False}, (False, True)),
+        ({}, (False, True)),
+        ({"DisableRemoteControl": True, "EnableDialOut": False}, (True, False)),
+    ]:
+        answer = chime.update_account_settings(AccountId=team, AccountSettings=change)
+        assert set(answer) == {"ResponseMetadata"}
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 204
+        assert settings() == dict(zip(["DisableRemoteControl", "EnableDialOut"], expected))
+
+
+def groups(chime, account_id):
+    (account,) = chime.list_accounts()["Accounts"]
+    assert chime.get_account(AccountId=account_id)["Account"] == account
+    return [group["GroupName"] for group in account["SigninDelegateGroups"]]
+
+
+def test_signin_delegate_groups_come_and_go(chime, team):
+    def associate(*names):
+        answer = chime.associate_signin_delegate_groups_with_account(
+            AccountId=team, SigninDelegateGroups=[{"GroupName": name} for name in names]
+        )
+        assert set(answer) == {"ResponseMetadata"}
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+    def disassociate(*names):
+        return chime.disassociate_signin_delegate_groups_from_account(
+            AccountId=team, GroupNames=list(names)
+        )
+
+    associate("b", "a", "b")
+    assert groups(chime, team) == ["b", "a"]
+    associate("a", "c", "B")
+    assert groups(chime, team) == ["b", "a", "c", "B"]
+    with pytest.raises(chime.exceptions.NotFoundException) as raised:
+        disassociate("b", "unknown")
+    operation = "DisassociateSigninDelegateGroupsFromAccount"
+    message = check(raised.value, operation, 404, "NotFoundException", "NotFound")
+    assert "'unknown'" in message
+    assert groups(chime, team) == ["b", "a", "c", "B"]
+    answer = disassociate("a", "b", "a")
+    assert set(answer) == {"ResponseMetadata"}
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+    assert groups(chime, team) == ["c", "B"]
+
+
+def test_an_account_is_found_by_the_address_of_a_user(chime, team, other_aws_account):
+    chime.create_account(Name="Other")
+    chime.invite_users(AccountId=team, UserEmailList=["Jane@Example.com"])
+
+    def found(client=chime, **filters):
+        return names(client.list_accounts(**filters)["Accounts"])
+
+    assert found(UserEmail="jane@EXAMPLE.com") == ["Team"]
+    assert found(UserEmail="jane@example.com", Name="Te", MaxResults=1) == ["Team"]
+    assert found(UserEmail="jane@example.com", Name="Other") == []
+    assert found(UserEmail="john@example.com") == []
+    assert found(other_aws_account.client(), UserEmail="jane@example.com") == []
+    (user,) = chime.list_users(AccountId=team)["Users"]
+    chime.batch_suspend_user(AccountId=team, UserIdList=[user["UserId"]])
+    assert found(UserEmail="jane@example.com") == []
+    with pytest.raises(chime.exceptions.BadRequestException) as raised:
+        chime.list_accounts(UserEmail="no-address")
+    message = check(raised.value, "ListAccounts", 400, "BadRequestException", "BadRequest")
+    assert "UserEmail" in message and "no-address" not in message
 
 
 def test_every_answer_has_a_request_id_of_its_own(chime):

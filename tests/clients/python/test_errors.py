@@ -7,6 +7,39 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 NO_ACCOUNT = "00000000-0000-7000-8000-000000000000"
+NO_USER = "00000000-0000-7000-8000-000000000001"
+
+# The operations on one account, and what else they require.
+READS = {
+    "get_account": {},
+    "get_account_settings": {},
+    "get_retention_settings": {},
+    "get_user": {"UserId": NO_USER},
+    "get_user_settings": {"UserId": NO_USER},
+    "list_users": {},
+}
+TELEPHONY = {"InboundCalling": True, "OutboundCalling": True, "SMS": True}
+WRITES = {
+    "associate_signin_delegate_groups_with_account": {"SigninDelegateGroups": []},
+    "batch_suspend_user": {"UserIdList": [NO_USER]},
+    "batch_unsuspend_user": {"UserIdList": [NO_USER]},
+    "batch_update_user": {"UpdateUserRequestItems": [{"UserId": NO_USER}]},
+    "create_user": {"Email": "jane@example.com"},
+    "disassociate_signin_delegate_groups_from_account": {"GroupNames": ["a"]},
+    "invite_users": {"UserEmailList": ["jane@example.com"]},
+    "logout_user": {"UserId": NO_USER},
+    "put_retention_settings": {"RetentionSettings": {}},
+    "reset_personal_pin": {"UserId": NO_USER},
+    "update_account": {},
+    "update_account_settings": {"AccountSettings": {}},
+    "update_user": {"UserId": NO_USER},
+    "update_user_settings": {"UserId": NO_USER, "UserSettings": {"Telephony": TELEPHONY}},
+}
+# A suspended account can be deleted, too.
+CALLS = READS | WRITES | {"delete_account": {}}
+ON_A_USER = [method for method, members in CALLS.items() if "UserId" in members]
+# The model asks nothing of their ids.
+ANY_ID = {"get_user_settings", "update_user_settings"}
 
 
 def unvalidated(aws_account):
@@ -37,6 +70,54 @@ def test_not_found(chime):
         chime.get_account(AccountId=NO_ACCOUNT)
     message = check(raised.value, "GetAccount", 404, "NotFoundException", "NotFound")
     assert NO_ACCOUNT in message
+
+
+def operation_of(chime, method):
+    return chime.meta.method_to_api_mapping[method]
+
+
+@pytest.mark.parametrize("method", CALLS)
+def test_an_operation_on_an_unknown_account_is_not_found(chime, method):
+    with pytest.raises(chime.exceptions.NotFoundException) as raised:
+        getattr(chime, method)(AccountId=NO_ACCOUNT, **CALLS[method])
+    operation = operation_of(chime, method)
+    message = check(raised.value, operation, 404, "NotFoundException", "NotFound")
+    assert message == f"Account {NO_ACCOUNT} not found"
+
+
+@pytest.mark.parametrize("method", ON_A_USER)
+def test_an_operation_on_an_unknown_user_is_not_found(chime, team, method):
+    with pytest.raises(chime.exceptions.NotFoundException) as raised:
+        getattr(chime, method)(AccountId=team, **CALLS[method])
+    operation = operation_of(chime, method)
+    message = check(raised.value, operation, 404, "NotFoundException", "NotFound")
+    assert message == f"User {NO_USER} not found"
+
+
+@pytest.mark.parametrize(
+    ("method", "member"),
+    [(method, "AccountId") for method in CALLS] + [(method, "UserId") for method in ON_A_USER],
+)
+def test_an_id_that_is_blank_is_a_bad_request(chime, team, method, member):
+    arguments = {"AccountId": team} | CALLS[method]
+    with pytest.raises(ClientError) as raised:
+        getattr(chime, method)(**arguments | {member: " "})
+    operation, error = operation_of(chime, method), raised.value
+    if method in ANY_ID:
+        check(error, operation, 404, "NotFoundException", "NotFound")
+    else:
+        message = check(error, operation, 400, "BadRequestException", "BadRequest")
+        assert f"'{member}'" in message
+
+
+@pytest.mark.parametrize("method", WRITES)
+def test_a_write_to_a_suspended_account_is_forbidden(aws_account, chime, enterprise, method):
+    aws_account.call("SuspendAccount", AccountId=enterprise)
+    with pytest.raises(chime.exceptions.ForbiddenException) as raised:
+        getattr(chime, method)(AccountId=enterprise, **WRITES[method])
+    operation = operation_of(chime, method)
+    message = check(raised.value, operation, 403, "ForbiddenException", "Forbidden")
+    assert message.startswith(f"Account {enterprise} is suspended")
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,16 @@
 //! The account operations, as the AWS SDK for Rust calls them.
-//!
-//! The tests share an AWS account, so that each begins its names with something of its own.
 
-use aws_config::BehaviorVersion;
+mod harness;
+
 use aws_sdk_chime::config::{Credentials, Region};
 use aws_sdk_chime::error::ProvideErrorMetadata;
 use aws_sdk_chime::operation::RequestId;
 use aws_sdk_chime::types::{AccountStatus, AccountType, License};
 use aws_sdk_chime::{Client, Config};
-use aws_smithy_http_client::Builder;
+use harness::{client, config, created, is_uuid, unique};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const NO_ACCOUNT: &str = "00000000-0000-7000-8000-000000000000";
-
-/// Returns the SDK's configuration: all it is told is that plain HTTP will do.
-async fn config() -> aws_config::SdkConfig {
-    aws_config::defaults(BehaviorVersion::latest())
-        .http_client(Builder::new().build_http())
-        .load()
-        .await
-}
-
-async fn client() -> Client {
-    Client::new(&config().await)
-}
-
-/// Returns the beginning of the names of one test.
-fn unique(test: &str) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    format!("{test} {} ", now.as_nanos())
-}
-
-async fn created(client: &Client, name: &str) -> aws_sdk_chime::types::Account {
-    client.create_account().name(name).send().await.unwrap().account.unwrap()
-}
-
-fn is_uuid(text: &str) -> bool {
-    let lengths: Vec<_> = text.split('-').map(str::len).collect();
-    lengths == [8, 4, 4, 4, 12] && text.bytes().all(|byte| byte == b'-' || byte.is_ascii_hexdigit())
-}
 
 #[tokio::test]
 async fn an_account_lives_from_create_to_delete() {
