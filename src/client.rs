@@ -82,6 +82,11 @@ impl Client {
         })
     }
 
+    /// Returns the server's URL.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
     /// Calls an operation by its name; answers what it returned, if it returns anything.
     pub fn call(
         &self,

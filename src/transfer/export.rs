@@ -28,6 +28,11 @@ pub struct Settings {
 
 /// Exports everything of an AWS account from a running server.
 pub fn export(client: &Client, settings: &Settings) -> Result<(), TransferError> {
+    if client.endpoint().trim_end_matches('/').ends_with("/console") {
+        let message = "under /console the API has its form of 2019, in which members are missing. \
+                       Name the endpoint without /console";
+        return Err(CallError::Usage(message.to_owned()).into());
+    }
     let Some(path) = &settings.output else {
         let mut out = BufWriter::new(io::stdout().lock());
         write_all(client, settings, &mut out)?;
@@ -55,7 +60,7 @@ fn unwritable(what: &str, error: &dyn Display) -> TransferError {
 struct AccountItem {
     account: Box<RawValue>,
     account_settings: Option<Box<RawValue>>,
-    domains: Option<Box<RawValue>>,
+    domains: Box<RawValue>,
     initiate_deletion_timestamp: Option<Box<RawValue>>,
     open_id_config: Option<Box<RawValue>>,
     retention_settings: Option<Box<RawValue>>,
@@ -96,7 +101,7 @@ fn write_all(
             writeln!(out, r#"{{"RetentionSettings":{retention}{deletion}}}"#)?;
         }
         let mut line = |name, json: Option<&RawValue>| write_document(out, name, json);
-        line("Domains", item.domains.as_deref())?;
+        line("Domains", Some(&*item.domains).filter(|it| it.get() != "[]"))?;
         line("OpenIdConfig", item.open_id_config.as_deref())
     })?;
     for_each(client, settings, ("ExportUsers", USERS_PAGE), |item: UserItem| {

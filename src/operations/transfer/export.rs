@@ -2,6 +2,7 @@
 
 use super::users::user_settings;
 use crate::clock::Timestamp;
+use crate::operations::Context;
 use crate::operations::accounts::AccountRecord;
 use crate::operations::accounts::domains::{DOMAINS_MAX, Domain, DomainRecord, domains_of};
 use crate::operations::accounts::record::{
@@ -11,7 +12,6 @@ use crate::operations::accounts::settings::{AccountSettingsShape, RetentionSetti
 use crate::operations::next_token::Query;
 use crate::operations::users::UserRecord;
 use crate::operations::users::record::{Detail, User};
-use crate::operations::{Context, Form};
 use crate::protocol::error::Result;
 use crate::protocol::shapes::{AwsAccountId, ProfileServiceMaxResults, WithOthers};
 use crate::store::{Key, Page, Table};
@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::HashMap;
 
-// Shapes. An item is what ImportAccounts and ImportUsers take; what is the default is left out.
+// Shapes. An item is what ImportAccounts and ImportUsers take; what is the default is null.
 
 /// The request of `ExportAccounts` and `ExportUsers`.
 #[derive(Clone, Debug, Deserialize)]
@@ -51,15 +51,10 @@ pub struct ExportUsersResponse {
 #[serde(rename_all = "PascalCase")]
 struct AccountItem {
     account: WithOthers<Account>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     account_settings: Option<WithOthers<AccountSettingsShape>>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
     domains: Vec<Domain>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     initiate_deletion_timestamp: Option<Timestamp>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     open_id_config: Option<OpenIdConfig>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     retention_settings: Option<RetentionSettings>,
 }
 
@@ -67,7 +62,6 @@ struct AccountItem {
 #[serde(rename_all = "PascalCase")]
 struct UserItem {
     user: WithOthers<User>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     user_settings: Option<Value>,
 }
 
@@ -112,7 +106,7 @@ pub(in super::super) fn export_users(
         // The users of a deleted account are there for as long as it can be restored.
         if let Some(account) = account.filter(|account| account.is_live()) {
             let user_settings = user_settings(&user);
-            let user = User::of(user, account, Detail::Full, Form::Current);
+            let user = User::of(user, account, Detail::Full, cx.form);
             users.push(UserItem { user, user_settings });
         }
     }
@@ -131,6 +125,6 @@ fn account_item(cx: &Context<'_>, mut account: AccountRecord) -> Result<AccountI
         initiate_deletion_timestamp: retention.initiate_deletion_timestamp,
         open_id_config: account.open_id_config.take(),
         retention_settings: is_kept.then(|| retention.into()),
-        account: Account::of(account, Form::Current),
+        account: Account::of(account, cx.form),
     })
 }

@@ -14,13 +14,15 @@ use serde_json::{Map, Value, json};
 const PART_BYTES_MAX: usize = 32 << 10;
 
 /// The documents about one thing, each under the name that it is known by.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(from = "Map<String, Value>")]
+#[derive(Clone, Debug)]
 pub(super) struct Item(pub(super) Value);
 
-impl From<Map<String, Value>> for Item {
-    fn from(documents: Map<String, Value>) -> Self {
-        Self(Value::Object(documents))
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            item @ Value::Object(_) => Ok(Self(item)),
+            _ => Err(D::Error::custom("Member must be an object")),
+        }
     }
 }
 
