@@ -2,3 +2,4 @@
 
 mod access_keys;
 mod accounts;
+mod transfer;
