@@ -18,4 +18,5 @@ mod operations;
 mod power_loss;
 mod protocol;
 mod tidy;
+mod transfer;
 mod upgrade;

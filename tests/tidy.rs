@@ -33,7 +33,15 @@ const MAY_NAME: [(&str, &[&str]); 6] = [
     ("protocol", &["access", "clock", "operations", "protocol", "store"]),
     (
         "transfer",
-        &["client", "clock", "operations::transfer", "protocol::decode", "store", "transfer"],
+        &[
+            "client",
+            "clock",
+            "operations::transfer",
+            "protocol::decode",
+            "protocol::shapes",
+            "store",
+            "transfer",
+        ],
     ),
 ];
 

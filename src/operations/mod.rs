@@ -225,6 +225,8 @@ pub struct Context<'a> {
     /// Whether mail that is put into the outbox is sent.
     pub sends_mail: bool,
     random: StdRng,
+    /// How many ids the request has made.
+    ids: u16,
 }
 
 /// The two recorded forms of the API's answers.
@@ -248,15 +250,20 @@ impl<'a> Context<'a> {
             verify_domains: terms.verify_domains,
             sends_mail: terms.sends_mail,
             random: StdRng::from_seed(request.seed),
+            ids: 0,
         }
     }
 
-    /// Returns a new UUID that sorts behind the older ones, so that inserts stay local.
+    /// Returns a new UUID that sorts behind the older ones, so that inserts stay local; those of one
+    /// request sort in the order in which they are made.
     pub fn new_id(&mut self) -> String {
         let millisecond = self.now.as_millisecond().unsigned_abs();
-        uuid::Builder::from_unix_timestamp_millis(millisecond, &self.random.random())
-            .into_uuid()
-            .to_string()
+        let mut random: [u8; 10] = self.random.random();
+        // The 12 bits behind the time may hold a counter (RFC 9562, 6.2, method 1).
+        let [high, low] = self.ids.to_be_bytes();
+        (random[0], random[1]) = (high, low);
+        self.ids = self.ids.wrapping_add(1) % (1 << 12);
+        uuid::Builder::from_unix_timestamp_millis(millisecond, &random).into_uuid().to_string()
     }
 
     /// Returns what nobody can guess.

@@ -14,6 +14,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 const MISSING: &str = "Member must not be null";
+/// How much of a value that an enum does not have is repeated to who sent it.
+const VALUE_CHARACTERS_SHOWN: usize = 64;
 
 /// The members of a request, each still in the form it came in.
 #[derive(Debug)]
@@ -106,18 +108,28 @@ fn located(path: &str, fault: &str) -> (String, String) {
     // serde_json says where in the body it is; here it would mean where in the member.
     let fault = fault.split(" at line ").next().unwrap_or(fault);
     let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    let wrong_type =
-        fault.strip_prefix("invalid type: ").and_then(|it| it.rsplit_once(", expected "));
-    // Which value it is may be for nobody to read.
-    let wrong_type = wrong_type.map(|(found, expected)| {
-        let found = found.split(['`', '"']).next().unwrap_or_default().trim();
-        format!("Member must be {expected} (it is of type {found})")
-    });
+    let said = || wrong_type(fault).or_else(|| unknown_value(fault)).unwrap_or(fault.to_owned());
     match missing {
         Some(name) if path == "." => (name.to_owned(), MISSING.to_owned()),
         Some(name) => (format!("{path}.{name}"), MISSING.to_owned()),
-        None => (path.to_owned(), wrong_type.unwrap_or_else(|| fault.to_owned())),
+        None => (path.to_owned(), said()),
     }
+}
+
+/// Says what serde says of a wrong type without the value, which may be for nobody to read.
+fn wrong_type(fault: &str) -> Option<String> {
+    let (found, expected) = fault.strip_prefix("invalid type: ")?.rsplit_once(", expected ")?;
+    let found = found.split(['`', '"']).next().unwrap_or_default().trim();
+    Some(format!("Member must be {expected} (it is of type {found})"))
+}
+
+/// Says in AWS's words what serde says of a value that an enum does not have.
+fn unknown_value(fault: &str) -> Option<String> {
+    let (found, expected) = fault.strip_prefix("unknown variant `")?.rsplit_once("`, expected ")?;
+    let values: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    let found: String = found.chars().take(VALUE_CHARACTERS_SHOWN).collect();
+    let values = values.join(", ");
+    Some(format!("Member must satisfy enum value set: [{values}] (it is '{found}')"))
 }
 
 /// Splits a body into its members. A name that comes twice is refused: two readers could differ

@@ -76,9 +76,10 @@ constrained_string! {
 }
 
 impl EmailAddress {
-    /// Returns what is the same for addresses that differ in case alone.
-    pub fn without_case(&self) -> String {
-        self.0.to_lowercase()
+    /// Returns what is the same for addresses that mean the same mailbox: they differ in case, or in
+    /// blanks around them, which the pattern lets through.
+    pub fn mailbox(&self) -> String {
+        self.0.trim().to_lowercase()
     }
 }
 
@@ -110,11 +111,10 @@ impl PersonalPin {
 }
 
 constrained_string! {
-    /// The name of an internet domain, such as example.com, in lower case.
+    /// The name of an internet domain, such as example.com.
     DomainName, "{:?}", |text| {
-        let letters = |label: &str| {
-            label.bytes().all(|it| it.is_ascii_lowercase() || it.is_ascii_digit() || it == b'-')
-        };
+        let letters =
+            |label: &str| label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
                 && letters(label)
@@ -125,8 +125,8 @@ constrained_string! {
         if is_domain {
             return Ok(());
         }
-        Err("Member must be a domain name in lower case, such as example.com; other letters than \
-             those of ASCII are written as xn--…".to_owned())
+        Err("Member must be a domain name, such as example.com; other letters than those of ASCII \
+             are written as xn--…".to_owned())
     }
 }
 

@@ -185,7 +185,8 @@ impl<'a> Intake<'a> {
             }
         };
         let faults = check(kind, &mut members);
-        self.faults(path, &kind.name(), &faults);
+        let part = if kind == Kind::Domains { "Domains[0]".to_owned() } else { kind.name() };
+        self.faults(path, &part, &faults);
         if !faults.is_empty() {
             return None;
         }

@@ -3,6 +3,7 @@
 //! The same thing may stand in several documents, and a thing's parts anywhere; so all is staged,
 //! merged and compared on disk, however much it is.
 
+use crate::protocol::shapes::EmailAddress;
 use crate::store::{self, Error, Key, Location, Page, Position, Record, Store, Table, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -164,10 +165,9 @@ impl Staged {
             let text = |name: &str| user.members.get(name).and_then(Value::as_str);
             let key = |table, text: &str| Key::of(table).string(text);
             keys.extend(text("UserId").map(|id| ("UserId", key(Table::UsersByType, id))));
-            keys.extend(
-                text("PrimaryEmail")
-                    .map(|email| ("PrimaryEmail", key(Table::UsersByEmail, &email.to_lowercase()))),
-            );
+            let email = user.members.get("PrimaryEmail").map(EmailAddress::deserialize);
+            let email = email.and_then(Result::ok).map(|email| email.mailbox());
+            keys.extend(email.map(|it| ("PrimaryEmail", key(Table::UsersByEmail, &it))));
             keys.extend(
                 text("PersonalPIN").map(|pin| ("PersonalPIN", key(Table::UsersByPersonalPin, pin))),
             );

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// The answer of the API reference's sample request, made compact: with these bytes its length is
 /// the recorded Content-Length.
-pub(super) const SAMPLE: &str = concat!(
+pub const SAMPLE: &str = concat!(
     r#"{"Account":{"AccountId":"12a3456b-7c89-012d-3456-78901e23fg45","AccountStatus":"Active","#,
     r#""AccountType":"EnterpriseDirectory","Admins":null,"AwsAccountId":"111122223333","#,
     r#""BillingType":"SeatBilling","CreatedTimestamp":"2018-12-20T18:38:02.181Z","#,
@@ -18,7 +18,7 @@ pub(super) const SAMPLE: &str = concat!(
     r#"{"GroupId":"pro_users","License":"Pro"}],"Name":"EnterpriseDirectory","Owner":null,"#,
     r#""SupportedLicenses":["Basic","Pro"],"UseProTrialLicense":false}}"#
 );
-pub(super) const SAMPLE_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
+pub const SAMPLE_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
 
 fn sample_record() -> AccountRecord {
     let group = |group_id: &str, license| LicenseGroup { group_id: group_id.to_owned(), license };
@@ -121,7 +121,7 @@ fn a_license_that_the_account_does_not_support_is_refused() {
     for (license, constraint) in [
         ("Plus", "one of the account's supported licenses: [Basic, Pro]"),
         ("ProTrial", "one of the account's supported licenses: [Basic, Pro]"),
-        ("Gold", "expected one of `Basic`, `Plus`, `Pro`, `ProTrial`"),
+        ("Gold", "enum value set: [Basic, Plus, Pro, ProTrial] (it is 'Gold')"),
     ] {
         let members = json!({"AccountId": id, "Name": "b", "DefaultLicense": license});
         let (exception, message) = client.error("UpdateAccount", members);

@@ -3,3 +3,5 @@
 mod access_keys;
 mod accounts;
 mod transfer;
+
+pub use accounts::{SAMPLE, SAMPLE_ID};

@@ -12,9 +12,6 @@ use crate::protocol::shapes::{NonEmptyString, ProfileServiceMaxResults, WithOthe
 use crate::store::{self, Key, Page, Table, Tx};
 use serde::{Deserialize, Serialize};
 
-/// For how long a deleted account can be restored ("Deleting Enterprise accounts" of the
-/// Administration Guide).
-const RESTORABLE_MILLISECONDS: i64 = 90 * 24 * 60 * 60 * 1000;
 /// How many users one transaction of the sweeper removes at the most.
 const PURGED_USERS_MAX: usize = 200;
 
@@ -88,7 +85,7 @@ pub(in super::super) fn list_deleted_accounts(
         .into_iter()
         .filter_map(|account| {
             let deleted_timestamp = account.deleted_timestamp?;
-            let restorable_until_timestamp = deleted_timestamp.plus(RESTORABLE_MILLISECONDS);
+            let restorable_until_timestamp = account.restorable_until()?;
             (now < restorable_until_timestamp).then(|| DeletedAccount {
                 account: Account::of(account, form),
                 deleted_timestamp,
@@ -145,6 +142,5 @@ fn set_status(
 }
 
 fn is_purgeable(account: &AccountRecord, now: Timestamp) -> bool {
-    let deleted = account.deleted_timestamp;
-    deleted.is_some_and(|deleted| deleted.plus(RESTORABLE_MILLISECONDS) <= now)
+    account.restorable_until().is_some_and(|until| until <= now)
 }

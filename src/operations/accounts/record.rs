@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
 
+/// For how long a deleted account can be restored ("Deleting Enterprise accounts" of the
+/// Administration Guide).
+const RESTORABLE_MILLISECONDS: i64 = 90 * 24 * 60 * 60 * 1000;
+
 /// An account as clients see it.
 ///
 /// Members that the service model does not have were seen on the wire in January 2019 (samples of
@@ -213,6 +217,11 @@ impl AccountRecord {
     /// with them.
     pub fn has_identity_provider(&self) -> bool {
         matches!(self.account_type, AccountType::EnterpriseDirectory | AccountType::EnterpriseOidc)
+    }
+
+    /// Returns until when a deleted account can be restored.
+    pub fn restorable_until(&self) -> Option<Timestamp> {
+        self.deleted_timestamp.map(|deleted| deleted.plus(RESTORABLE_MILLISECONDS))
     }
 
     /// Tells whether the account is to be seen: it is not deleted.

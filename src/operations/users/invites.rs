@@ -154,10 +154,15 @@ pub fn accept_invite(
     let Some((old, _)) = open_invite(tx, invite_id, now)? else {
         return Err(Error::not_found("This invitation was used, was withdrawn, or has expired"));
     };
+    // Somebody may have reset the PIN of a person who had yet to come.
+    let personal_pin = match &old.personal_pin {
+        Some(pin) => pin.clone(),
+        None => new_pin(tx, random)?,
+    };
     let user = UserRecord {
         display_name: Some(display_name.clone()),
         full_name: Some(display_name.clone()),
-        personal_pin: Some(new_pin(tx, random)?),
+        personal_pin: Some(personal_pin),
         registration_status: RegistrationStatus::Registered,
         registered_on: Some(now),
         user_invitation_status: Some(InviteStatus::Accepted),

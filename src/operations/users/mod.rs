@@ -7,6 +7,7 @@ pub mod record;
 pub mod settings;
 pub mod suspension;
 
+use super::accounts::record::account_key;
 use super::accounts::{
     AccountRecord, existing_account, not_of_type, supported_license, writable_account,
 };
@@ -133,14 +134,12 @@ pub(super) fn create_user(
 ) -> Result<UserResponse> {
     let account = writable_account(cx, &request.account_id)?;
     let user_type = request.user_type.unwrap_or(UserType::PrivateUser);
-    if user_type == UserType::PrivateUser && !account.is_enterprise() {
-        // The service refused it with 400, too (boto/boto3#2384).
-        return Err(not_of_type(&account, "an Enterprise"));
-    }
+    check_may_have(&account, user_type)?;
     if let Some(email) = &request.email {
         check_free(cx, &account, email)?;
     }
-    let name = request.username.clone().or_else(|| request.email.as_ref().map(name_of));
+    let username = request.username.clone().filter(|name| !name.trim().is_empty());
+    let name = username.or_else(|| request.email.as_ref().map(name_of));
     let random = cx.random();
     let personal_pin = match user_type {
         UserType::PrivateUser => Some(new_pin(&cx.tx, &random)?),
@@ -269,7 +268,10 @@ fn update_item(
         }
         user.license_type = supported_license(account, license, "LicenseType")?;
     }
-    user.user_type = item.user_type.unwrap_or(user.user_type);
+    if let Some(user_type) = item.user_type.filter(|it| *it != user.user_type) {
+        check_may_have(account, user_type)?;
+        user.user_type = user_type;
+    }
     if let Some(metadata) = &item.alexa_for_business_metadata {
         user.alexa_for_business_metadata.change(metadata);
     }
@@ -328,16 +330,28 @@ fn user_with_email(
     Ok(user.filter(|user| user.account_id == account.account_id))
 }
 
+/// Refuses people whom nobody invited into a Team account, as the service did (boto/boto3#2384).
+fn check_may_have(account: &AccountRecord, user_type: UserType) -> Result<()> {
+    if user_type == UserType::PrivateUser && !account.is_enterprise() {
+        return Err(not_of_type(account, "an Enterprise"));
+    }
+    Ok(())
+}
+
 /// Says in people's words what the store would refuse: an address that a user has already.
 fn check_free(cx: &Context<'_>, account: &AccountRecord, email: &EmailAddress) -> Result<()> {
     let taken: Option<UserRecord> = cx.tx.find(&email_key(&account.aws_account_id, email))?;
-    match taken {
-        None => Ok(()),
-        Some(user) => Err(Error::conflict(format!(
-            "The value at 'Email' is the address of user {} of account {}",
-            user.user_id, user.account_id
-        ))),
-    }
+    let Some(user) = taken else { return Ok(()) };
+    let of: Option<AccountRecord> =
+        cx.tx.get(&account_key(&user.aws_account_id, &user.account_id))?;
+    let kept = match of.and_then(|account| account.restorable_until()) {
+        Some(until) => format!(", which is deleted and can be restored until {until}"),
+        None => String::new(),
+    };
+    let UserRecord { account_id, user_id, .. } = user;
+    Err(Error::conflict(format!(
+        "The value at 'Email' is the address of user {user_id} of account {account_id}{kept}"
+    )))
 }
 
 /// Returns a PIN that no user of the deployment has.

@@ -257,7 +257,7 @@ pub(super) fn users_by_type(aws_account_id: &str, account_id: &str, user_type: U
 
 /// Returns the key that a user has whose address differs from this one in case alone, or not at all.
 pub(in super::super) fn email_key(aws_account_id: &str, email: &EmailAddress) -> Key {
-    Key::of(Table::UsersByEmail).string(aws_account_id).string(&email.without_case())
+    Key::of(Table::UsersByEmail).string(aws_account_id).string(&email.mailbox())
 }
 
 /// Returns the key that the user with a PIN has.
