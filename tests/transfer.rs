@@ -324,9 +324,12 @@ fn documents_come_in_many_files_and_say_together_what_is_known() {
         ("in/notes.txt", "this is no document"),
         (
             "in/z/accounts.jsonl",
-            &json!({"Accounts": [{"AccountId": account, "Name": "a",
-                "AccountType": "EnterpriseLWA"}]})
-            .to_string(),
+            // As Windows begins a file.
+            &format!(
+                "\u{feff}{}",
+                json!({"Accounts": [{"AccountId": account, "Name": "a",
+                    "AccountType": "EnterpriseLWA"}]})
+            ),
         ),
     ]);
     assert_summary(&imported(&server, files.path(), &["in"]), [1, 0, 0], [2, 0, 0]);
@@ -385,9 +388,16 @@ fn every_fault_is_told_with_its_file_and_path_and_nothing_is_imported() {
         ("kept.json", r#"{"UserSettings": {"Telephony": {"Fax": true}}}"#),
         ("days.json", r#"{"RetentionSettings": {"RoomRetentionSettings": {"RetentionDays": 0}}}"#),
         ("domains.json", r#"{"Domains": [{"AccountId": "c", "DomainName": "c.example.com"}, {}]}"#),
-        ("not-utf-8.json", "{\"User\": {\"UserId\": \"\u{0}\"}}"),
+        ("control.json", "{\"User\": {\"UserId\": \"\u{0}\"}}"),
     ]);
+    let write = |name: &str, bytes: &[u8]| fs::write(files.path().join(name), bytes).unwrap();
+    write("utf-16.json", b"\xff\xfe{\x00}\x00");
+    write("latin-1.json", b"{\"User\": {\"DisplayName\": \"Zo\xeb\"}}");
+    write("endless.json", &[b"{\"User\": \"".as_slice(), &[b'x'; 3 << 20]].concat());
     let faults: &[&[&str]] = &[
+        &["./utf-16.json: ", "UTF-16", "Save it as UTF-8"],
+        &["./latin-1.json: ", "invalid"],
+        &["./endless.json: ", "more than 1048576 bytes"],
         &["./users.json: Users[0].LicenseType: ", "Gold", "Basic, Plus, Pro, ProTrial"],
         &["./users.json: Users[0].IsProTrial: ", "a boolean"],
         &["./users.json: Users[0].PersonalPIN: ", "ten digits"],
@@ -414,7 +424,7 @@ fn every_fault_is_told_with_its_file_and_path_and_nothing_is_imported() {
         &["./days.json: RetentionSettings.RoomRetentionSettings.RetentionDays: ", "1"],
         &["./domains.json: Domains[1].DomainName: ", "must not be null"],
         &["./domains.json: Domains[0]: ", "account c", "get-account --account-id c"],
-        &["./not-utf-8.json: ", "control character"],
+        &["./control.json: ", "control character"],
     ];
     assert_faults(&server, files.path(), &["."], faults);
 }

@@ -11,7 +11,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::rc::Rc;
 
@@ -78,9 +78,14 @@ impl<'a> Intake<'a> {
         self.words = path.map(words).unwrap_or_default();
         (self.document, self.account, self.user) = (0, None, None);
         let left = Rc::new(Cell::new(ELEMENT_BYTES_MAX));
-        let input = Bounded { input, left: Rc::clone(&left) };
-        let mut json =
-            serde_json::Deserializer::from_reader(BufReader::with_capacity(READ_BYTES, input));
+        let bounded = Bounded { input, left: Rc::clone(&left) };
+        let mut input = BufReader::with_capacity(READ_BYTES, bounded);
+        if let Err(fault) = skip_mark(&mut input) {
+            let at = self.file.clone();
+            self.progress.fault(&at, &fault);
+            return Ok(());
+        }
+        let mut json = serde_json::Deserializer::from_reader(input);
         while json.end().is_err() {
             self.document += 1;
             let read = Document { intake: self, left: &left }.deserialize(&mut json);
@@ -321,6 +326,17 @@ fn words_of(name: &str) -> Vec<String> {
     words.extend(uuids.map(|uuid| String::from_utf8_lossy(uuid).into_owned()));
     words.dedup();
     words
+}
+
+/// Skips the mark with which Windows lets a text in UTF-8 begin.
+fn skip_mark(input: &mut impl BufRead) -> Result<(), String> {
+    let begin = input.fill_buf().map_err(|error| error.to_string())?;
+    if begin.starts_with(&[0xff, 0xfe]) || begin.starts_with(&[0xfe, 0xff]) {
+        return Err("it is UTF-16, as Windows PowerShell writes it. Save it as UTF-8".to_owned());
+    }
+    let mark = if begin.starts_with("\u{feff}".as_bytes()) { 3 } else { 0 };
+    input.consume(mark);
+    Ok(())
 }
 
 /// A reader that gives up where an element of a document has no end.
