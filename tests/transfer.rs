@@ -393,7 +393,7 @@ fn every_fault_is_told_with_its_file_and_path_and_nothing_is_imported() {
     let write = |name: &str, bytes: &[u8]| fs::write(files.path().join(name), bytes).unwrap();
     write("utf-16.json", b"\xff\xfe{\x00}\x00");
     write("latin-1.json", b"{\"User\": {\"DisplayName\": \"Zo\xeb\"}}");
-    write("endless.json", &[b"{\"User\": \"".as_slice(), &[b'x'; 3 << 20]].concat());
+    write("endless.json", &[b"{\"User\": \"".as_slice(), &vec![b'x'; 3 << 20]].concat());
     let faults: &[&[&str]] = &[
         &["./utf-16.json: ", "UTF-16", "Save it as UTF-8"],
         &["./latin-1.json: ", "invalid"],

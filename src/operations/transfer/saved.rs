@@ -52,7 +52,8 @@ fn every_fault<Q: DeserializeOwned>(item: &Value, first: Fault) -> Vec<Fault> {
         }
         _ => vec![json!({ part: value })],
     });
-    let faults: Vec<_> = alone.filter_map(|alone| decode_value::<Q>(&alone).err()).collect();
+    let mut faults: Vec<_> = alone.filter_map(|alone| decode_value::<Q>(&alone).err()).collect();
+    faults.dedup();
     if faults.is_empty() { vec![first] } else { faults }
 }
 
