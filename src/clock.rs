@@ -1,8 +1,13 @@
-//! Time, as the server reads it and as the API writes it.
+//! Time, as the server reads it, waits for it, and as the API writes it.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a wait sleeps before it looks at the clock again: a machine's clock can be set, and a
+/// machine that sleeps does not count the time.
+const SLEEP_MAX: Duration = Duration::from_mins(1);
 
 /// An instant, to the millisecond: `2018-12-20T18:38:02.181Z`.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -38,6 +43,11 @@ impl Timestamp {
         Ok(instant.expect("a timestamp's milliseconds make a timestamp"))
     }
 
+    /// Writes the instant as people read it: `20 December 2018, 18:38 UTC`.
+    pub fn for_people(self) -> String {
+        self.0.strftime("%-d %B %Y, %H:%M UTC").to_string()
+    }
+
     /// Returns the milliseconds since 1970.
     pub fn as_millisecond(self) -> i64 {
         self.0.as_millisecond()
@@ -71,26 +81,53 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// What time it is: the only way the server asks.
+/// What time it is, and when another time will be: the only way the server asks.
 #[derive(Clone)]
-pub struct Clock(Arc<dyn Fn() -> Timestamp + Send + Sync>);
+pub struct Clock {
+    /// How many milliseconds the clock is ahead of the machine's.
+    ahead: watch::Receiver<i64>,
+}
 
 impl Clock {
     /// Returns the machine's clock.
     pub fn system() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
-        Self::new(|| Timestamp(jiff::Timestamp::now()))
+        // Nobody holds the other end, so that it is never ahead.
+        Self::ahead(watch::channel(0).1)
     }
 
-    /// Returns a clock that shows what a function says, for tests that move time.
-    pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self(Arc::new(now))
+    /// Returns a clock that is ahead of the machine's by as many milliseconds as somebody says, for
+    /// tests that move time: whoever waits wakes when it moves.
+    pub fn ahead(milliseconds: watch::Receiver<i64>) -> Self {
+        Self { ahead: milliseconds }
     }
 
     /// Returns the time, to the millisecond.
     pub fn now(&self) -> Timestamp {
-        Timestamp::from_millisecond((self.0)().as_millisecond())
+        #[expect(clippy::disallowed_methods, reason = "this is the clock the others ask")]
+        let machine = Timestamp(jiff::Timestamp::now());
+        let now = machine.plus(*self.ahead.borrow());
+        Timestamp::from_millisecond(now.as_millisecond())
             .expect("a timestamp's milliseconds make a timestamp")
+    }
+
+    /// Waits until an instant has come.
+    pub async fn wait_until(&self, instant: Timestamp) {
+        let mut ahead = self.ahead.clone();
+        loop {
+            // Before the clock is asked, so that a move after that is not slept through.
+            ahead.mark_unchanged();
+            let left = instant.as_millisecond() - self.now().as_millisecond();
+            let Ok(left) = u64::try_from(left) else { return };
+            if left == 0 {
+                return;
+            }
+            let sleep = tokio::time::sleep(Duration::from_millis(left).min(SLEEP_MAX));
+            tokio::select! {
+                () = sleep => {}
+                // Where nobody can move the clock any more, only the sleep is left.
+                Ok(()) = ahead.changed() => {}
+            }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::access::{RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
-use crate::server::{Origins, Settings};
+use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings};
 use crate::store::Location;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -12,15 +12,20 @@ const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
 const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
 const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 8] = [
+const KNOWN: [&str; 13] = [
     "CAMPANILE_CORS_ORIGIN",
+    "CAMPANILE_DNS_SERVER",
     "CAMPANILE_LISTEN",
     "CAMPANILE_LOG_FORMAT",
     "CAMPANILE_LOG_LEVEL",
+    "CAMPANILE_MAIL_FROM",
+    "CAMPANILE_PUBLIC_URL",
     ROOT_ACCESS_KEY_ID,
     ROOT_AWS_ACCOUNT_ID,
     ROOT_SECRET_ACCESS_KEY,
+    "CAMPANILE_SMTP_URL",
     "CAMPANILE_STORE",
+    "CAMPANILE_VERIFY_DOMAINS",
 ];
 
 /// The settings of `campanile serve`.
@@ -49,6 +54,32 @@ pub struct ServeArgs {
     #[arg(value_parser = parse_origin)]
     cors_origin: Vec<String>,
 
+    /// URL by which people's browsers reach the server, for the links in mail, such as
+    /// https://chime.example.com; without it http://ADDRESS:PORT that it listens on
+    #[arg(long, env = "CAMPANILE_PUBLIC_URL", value_name = "URL")]
+    public_url: Option<PublicUrl>,
+
+    /// Server that takes mail: smtps://USER:PASSWORD@HOST:PORT, or smtp://HOST:PORT, with
+    /// ?tls=required for STARTTLS. A password belongs into the environment, where no process list
+    /// shows it. Without a server, invites are sent to nobody
+    #[arg(long, env = "CAMPANILE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    #[arg(requires = "mail_from")]
+    smtp_url: Option<Secret>,
+
+    /// Whom mail is from: an address, or a name and an address, as in "Chime <chime@example.com>"
+    #[arg(long, env = "CAMPANILE_MAIL_FROM", value_name = "ADDRESS", requires = "smtp_url")]
+    mail_from: Option<String>,
+
+    /// Let a domain belong to an account only once its owner has published a DNS record that the
+    /// answer of ClaimDomain names; otherwise it belongs to whoever claims it first
+    #[arg(long, env = "CAMPANILE_VERIFY_DOMAINS")]
+    verify_domains: bool,
+
+    /// Name server to ask about domains, in the place of those that the system asks
+    #[arg(long, env = "CAMPANILE_DNS_SERVER", value_name = "ADDRESS:PORT")]
+    #[arg(requires = "verify_domains")]
+    dns_server: Option<SocketAddr>,
+
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -68,11 +99,15 @@ impl ServeArgs {
     /// Checks what the environment holds besides, and makes the server's settings of it all.
     pub fn settings(self) -> Result<Settings, String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let mail = self.smtp_url.zip(self.mail_from);
         Ok(Settings {
             listen: self.listen,
             store: self.store,
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
+            public_url: self.public_url,
+            dns: self.verify_domains.then(|| DnsSettings::new(self.dns_server)).transpose()?,
+            mail: mail.map(|(url, from)| MailSettings::new(&url, &from)).transpose()?,
         })
     }
 }

@@ -205,6 +205,16 @@ fn help_names_every_setting() {
         "embedded:./campanile-data",
         "--cors-origin",
         "CAMPANILE_CORS_ORIGIN",
+        "--public-url",
+        "CAMPANILE_PUBLIC_URL",
+        "--smtp-url",
+        "CAMPANILE_SMTP_URL",
+        "--mail-from",
+        "CAMPANILE_MAIL_FROM",
+        "--verify-domains",
+        "CAMPANILE_VERIFY_DOMAINS",
+        "--dns-server",
+        "CAMPANILE_DNS_SERVER",
         "--log-format",
         "CAMPANILE_LOG_FORMAT",
         "text",
@@ -239,6 +249,32 @@ fn help_names_every_setting() {
     help(&["keys", "delete", "--help"], &[&client[..], &["--access-key-id"]].concat());
 }
 
+/// Neither a refusal nor the help repeats a mail server's password.
+#[test]
+fn a_password_of_the_settings_is_shown_nowhere() {
+    let serve = |smtp_url: &str, mail_from: &str| {
+        let mut command = campanile();
+        command.args(["serve", "--store", "memory:", "--listen", "127.0.0.1:0"]);
+        command.env("CAMPANILE_SMTP_URL", smtp_url).env("CAMPANILE_MAIL_FROM", mail_from);
+        command
+    };
+    let refused = |mut command: Command, words: &[&str]| {
+        let ended = run(&mut command);
+        assert!(!ended.stderr.contains("s3cret"), "{ended:?}");
+        assert_refused(&ended, ended.code, words);
+    };
+    let from = "chime@example.com";
+    let url = "CAMPANILE_SMTP_URL";
+    refused(serve("ftp://me:s3cret@mail.example", from), &[url, "smtps://USER:PASSWORD@HOST"]);
+    refused(serve("smtp://me:s3cret@mail.example:x", from), &[url]);
+    refused(serve("smtp://me:s3cret@mail.example?tls=yes", from), &[url]);
+    refused(serve("smtp:s3cret", from), &[url]);
+    refused(serve("smtp://s3cret@mail.example", from), &[url, "a user and no password"]);
+    refused(serve("smtp://me:s3cret@mail.example", "nobody"), &["CAMPANILE_MAIL_FROM", "nobody"]);
+    let help = run(serve("smtp://me:s3cret@mail.example", from).arg("--help"));
+    assert!(help.code == Some(0) && !help.stdout.contains("s3cret"), "{help:?}");
+}
+
 /// A setting that cannot be is refused before anything is made, by the flag and by the variable.
 #[test]
 fn settings_that_cannot_be_are_refused_by_name() {
@@ -260,6 +296,14 @@ fn settings_that_cannot_be_are_refused_by_name() {
         ("CAMPANILE_STORE", "embedded:", &["--store", "embedded:", "needs a folder"]),
         ("CAMPANILE_STORE", "memory:x", &["--store", "memory:x", "takes nothing"]),
         ("CAMPANILE_CORS_ORIGIN", "example.com", &["--cors-origin", "example.com", "://"]),
+        ("CAMPANILE_PUBLIC_URL", "a.example", &["--public-url", "a.example", "https://HOST"]),
+        ("CAMPANILE_PUBLIC_URL", "ftp://a.example", &["--public-url", "ftp://a.example"]),
+        ("CAMPANILE_PUBLIC_URL", "https://a.example/b", &["--public-url", "without a path"]),
+        ("CAMPANILE_SMTP_URL", "smtp://a.example", &["--mail-from"]),
+        ("CAMPANILE_MAIL_FROM", "a@a.example", &["--smtp-url"]),
+        ("CAMPANILE_VERIFY_DOMAINS", "maybe", &["--verify-domains", "maybe"]),
+        ("CAMPANILE_DNS_SERVER", "127.0.0.1:53", &["--verify-domains"]),
+        ("CAMPANILE_DNS_SERVER", "localhost", &["--dns-server", "localhost"]),
         ("CAMPANILE_LOG_FORMAT", "xml", &["--log-format", "xml", "json"]),
         ("CAMPANILE_LOG_LEVEL", "loud", &["--log-level", "loud"]),
         ("CAMPANILE_ROOT_AWS_ACCOUNT_ID", "12", &["CAMPANILE_ROOT_AWS_ACCOUNT_ID", "'12'"]),

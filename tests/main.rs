@@ -12,6 +12,7 @@
 mod cli;
 mod conformance;
 mod durability;
+mod duties;
 mod harness;
 mod model;
 mod operations;

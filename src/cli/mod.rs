@@ -4,13 +4,13 @@ mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
-use crate::server::{self, NewRoot, Server, telemetry};
+use crate::server::{self, NewRoot, PublicUrl, Server, telemetry};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// The exit codes of the AWS CLI: a wrong command line, and an error that the service answered.
@@ -148,12 +148,7 @@ fn announce(server: &Server) -> io::Result<()> {
 }
 
 fn paste(root: &NewRoot, address: SocketAddr) -> String {
-    let host = match address.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::from(std::net::Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    let url = format!("http://{}", SocketAddr::new(host, address.port()));
+    let url = PublicUrl::of(address);
     format!(
         "\
 # A root credential for the AWS account {} was made. Its secret is shown this once:

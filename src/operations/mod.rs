@@ -70,7 +70,8 @@ pub fn table() -> Vec<Operation> {
         write("SuspendAccount", &post, "/campanile/accounts/{accountId}?operation=suspend", 200, life::suspend_account),
         read("ListDeletedAccounts", &get, "/campanile/deleted-accounts", 200, life::list_deleted_accounts),
         write("RestoreAccount", &post, "/campanile/deleted-accounts/{accountId}?operation=restore", 200, life::restore_account),
-        write("ClaimDomain", &post, "/campanile/accounts/{accountId}/domains", 201, domains::claim_domain),
+        write("ClaimDomain", &post, "/campanile/accounts/{accountId}/domains", 201, domains::claim_domain)
+            .for_verifier(),
         read("ListDomains", &get, "/campanile/accounts/{accountId}/domains", 200, domains::list_domains),
         write("ReleaseDomain", &delete, "/campanile/accounts/{accountId}/domains/{domainName}", 200, domains::release_domain),
         write("ConnectDirectory", &put, "/campanile/accounts/{accountId}/directory", 200, directories::connect_directory),
@@ -105,6 +106,8 @@ pub struct Operation {
     action: String,
     prepare: Box<Prepare>,
     after_delivery: Option<Box<Prepare>>,
+    /// Whether what it wrote is something for the verifier of domains.
+    pub wakes_verifier: bool,
 }
 
 type Prepare = dyn Fn(&Members<'_>) -> Result<Call> + Send + Sync;
@@ -122,6 +125,11 @@ impl Operation {
     /// many operations that cause none.
     pub fn prepare_after_delivery(&self, members: &Members<'_>) -> Result<Option<Call>> {
         self.after_delivery.as_ref().map(|prepare| prepare(members)).transpose()
+    }
+
+    /// Says that the verifier of domains is to look at what the operation wrote.
+    fn for_verifier(self) -> Self {
+        Self { wakes_verifier: true, ..self }
     }
 
     /// Says what answers the operation once the mail that it caused was tried: it only reads.
@@ -167,6 +175,7 @@ where
         action,
         prepare: prepare(run),
         after_delivery: None,
+        wakes_verifier: false,
     }
 }
 

@@ -1,5 +1,6 @@
 //! How the API looks on the wire: AWS restJson1 and Signature Version 4. No I/O happens here.
 
+mod acceptance;
 pub mod decode;
 pub mod error;
 pub mod route;
@@ -10,6 +11,7 @@ mod sts;
 
 use crate::access::{Credential, Deployment, Secret};
 use crate::clock::Clock;
+use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Form, Operation, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
 use bytes::Bytes;
@@ -52,7 +54,10 @@ pub struct Api {
     store: Arc<Store>,
     deployment: Deployment,
     terms: Terms,
+    link_key: LinkKey,
     deliver: Option<Deliver>,
+    verifier: Option<Wake>,
+    is_reached_by_https: bool,
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
@@ -61,10 +66,13 @@ pub struct Api {
 /// How the API is set up beside its store.
 #[derive(Debug, Default)]
 pub struct Setup {
-    /// Whether a domain belongs to an account only once its owner published a DNS record.
-    pub verify_domains: bool,
+    /// What looks for the DNS record that a domain's owner is to publish; without it, a domain
+    /// belongs to whoever claims it.
+    pub verifier: Option<Wake>,
     /// What sends the mail in the outbox; without it none is put there.
     pub deliver: Option<Deliver>,
+    /// Whether browsers come by TLS, so that a cookie must not go without it.
+    pub is_reached_by_https: bool,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -80,6 +88,22 @@ impl Deliver {
     }
 }
 
+/// Has somebody look at once at what was written.
+pub struct Wake(Box<dyn Fn() + Send + Sync>);
+
+impl Wake {
+    /// Takes in whoever is to be woken.
+    pub fn new(wake: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Box::new(wake))
+    }
+}
+
+impl fmt::Debug for Wake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wake").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Deliver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deliver").finish_non_exhaustive()
@@ -91,12 +115,15 @@ impl Api {
     pub fn new(store: Arc<Store>, deployment: Deployment, clock: Clock, setup: Setup) -> Self {
         let terms = Terms {
             token_key: TokenKey::new(deployment.token_secret.expose().as_bytes()),
-            verify_domains: setup.verify_domains,
+            verify_domains: setup.verifier.is_some(),
             sends_mail: setup.deliver.is_some(),
         };
         Self {
             terms,
+            link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             deliver: setup.deliver,
+            verifier: setup.verifier,
+            is_reached_by_https: setup.is_reached_by_https,
             store,
             deployment,
             clock,
@@ -108,6 +135,9 @@ impl Api {
     /// Answers a request: verifies, routes, authorises, decodes, runs, encodes.
     pub async fn respond(self: &Arc<Self>, request: &Request) -> Response<Bytes> {
         let request_id = new_request_id();
+        if let Some(asked) = acceptance::Asked::by(request) {
+            return acceptance::respond(self, request, asked, &request_id).await;
+        }
         if sts::is_for(request) {
             return sts::respond(self, request, &request_id);
         }
@@ -135,6 +165,9 @@ impl Api {
         let (api, settled) = (Arc::clone(self), admission.clone());
         let mut body =
             self.store.write(move |tx| call(&mut Context::new(tx, &settled, &api.terms))).await?;
+        if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
+            wake();
+        }
         if let (Some(Deliver(deliver)), Some(after_delivery)) = (&self.deliver, after_delivery) {
             deliver().await;
             let read = || self.store.read(|tx| self.run(&after_delivery, tx, &admission));
@@ -347,13 +380,15 @@ fn answer(
 
 /// Tells the log of an error, once: what the client did at `info`, what we did at `error`.
 fn log(request: &Request, error: &Error, request_id: &str) {
-    let (method, target) = (&request.method, path_of(&request.target));
+    let (target, secret) = acceptance::loggable(path_of(&request.target));
+    let method = &request.method;
     if error.exception().status().is_server_error() {
         let (exception, causes) = (error.exception().name(), error.causes());
         tracing::error!(request_id, %method, target, "{exception}{causes}");
     } else {
         // What follows the first line is an echo of the request, and that is for the client alone.
         let message = error.message().lines().next().unwrap_or_default();
+        let message = if secret.is_empty() { message } else { &message.replace(secret, "***") };
         tracing::info!(request_id, %method, target, "{}: {message}", error.exception().name());
     }
 }

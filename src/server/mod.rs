@@ -1,19 +1,25 @@
 //! Sockets and processes: starting, serving, and stopping without losing an answer.
 
 mod cors;
+mod duties;
 mod http;
 mod process;
+mod public_url;
 mod refusal;
 pub mod telemetry;
 
 pub use cors::Origins;
+pub use duties::{DnsSettings, MailSettings};
 pub use process::run;
+pub use public_url::PublicUrl;
 
 use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
 use crate::operations::layout;
+use crate::operations::users::links::LinkKey;
 use crate::protocol::{Api, Setup};
 use crate::store::{self, Location, Position, Store};
+use duties::{Bell, Duties, Postman, Sweeper, Verifier};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -31,6 +37,12 @@ pub struct Settings {
     pub root: RootSettings,
     /// The origins whose pages may call.
     pub cors_origins: Origins,
+    /// Where people's browsers find the server, if that is not where it listens.
+    pub public_url: Option<PublicUrl>,
+    /// How mail is sent; without it none is.
+    pub mail: Option<MailSettings>,
+    /// How the owners of domains are found; without it, claims are believed.
+    pub dns: Option<DnsSettings>,
 }
 
 /// A server that is bound to its address and ready to answer.
@@ -40,6 +52,7 @@ pub struct Server {
     address: SocketAddr,
     api: Arc<Api>,
     cors_origins: Origins,
+    duties: Duties,
     new_root: Option<NewRoot>,
 }
 
@@ -67,14 +80,15 @@ impl Server {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let Settings { listen, root, cors_origins, store: _ } = settings;
+        let listen = settings.listen;
         // Bound before the deployment is made, so that a start that fails for a taken port makes
         // no credential that nobody is shown.
         let bind = |error| StartError::Listen(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let deployment =
-            Deployment::open(&store, root, clock.now()).await.map_err(StartError::Store)?;
+        let deployment = Deployment::open(&store, settings.root.clone(), clock.now())
+            .await
+            .map_err(StartError::Store)?;
         if deployment.layout < LAYOUT {
             lay_out(&store).await.map_err(StartError::Store)?;
         }
@@ -84,8 +98,22 @@ impl Server {
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
         let store = Arc::new(store);
-        let api = Arc::new(Api::new(store, deployment, clock, Setup::default()));
-        Ok(Self { listener, address, api, cors_origins, new_root })
+        if settings.mail.is_some() && settings.public_url.is_none() {
+            tracing::warn!(
+                "links in mail begin with {}, where the people who get them may not find this \
+                 server. Set --public-url",
+                PublicUrl::of(address)
+            );
+        }
+        let beside = Beside {
+            store: &store,
+            clock: &clock,
+            link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
+            public_url: settings.public_url.unwrap_or_else(|| PublicUrl::of(address)),
+        };
+        let (duties, setup) = beside.set_up(settings.mail, settings.dns);
+        let api = Arc::new(Api::new(store, deployment, clock, setup));
+        Ok(Self { listener, address, api, cors_origins: settings.cors_origins, duties, new_root })
     }
 
     /// Returns the address that the server is bound to.
@@ -98,9 +126,43 @@ impl Server {
         self.new_root.as_ref()
     }
 
-    /// Answers requests until told to stop, then finishes those it has begun.
-    pub async fn serve(self, stop: impl Future<Output = ()>) {
+    /// Answers requests until told to stop, then finishes those it has begun, and what goes on
+    /// beside them.
+    pub async fn serve(mut self, stop: impl Future<Output = ()>) {
+        self.duties.start();
         http::serve(self.listener, self.api, self.cors_origins, stop).await;
+        self.duties.stop().await;
+    }
+}
+
+/// What duties need to know, each of them some of it.
+struct Beside<'a> {
+    store: &'a Arc<Store>,
+    clock: &'a Clock,
+    link_key: LinkKey,
+    public_url: PublicUrl,
+}
+
+impl Beside<'_> {
+    /// Makes the duties, and what the API needs to call them.
+    fn set_up(self, mail: Option<MailSettings>, dns: Option<DnsSettings>) -> (Duties, Setup) {
+        let Self { store, clock, link_key, public_url } = self;
+        let shared = || (Arc::clone(store), clock.clone());
+        let mut duties = Duties::new(clock.clone());
+        let mut setup = Setup { is_reached_by_https: public_url.is_https(), ..Setup::default() };
+        let (sweeper_store, sweeper_clock) = shared();
+        duties.add(Sweeper { store: sweeper_store, clock: sweeper_clock }, Bell::default());
+        if let Some(dns) = dns {
+            let (bell, (store, clock)) = (Bell::default(), shared());
+            setup.verifier = Some(Verifier::wake(&bell));
+            duties.add(Verifier::new(dns, store, clock), bell);
+        }
+        if let Some(mail) = mail {
+            let (bell, (store, clock)) = (Bell::default(), shared());
+            setup.deliver = Some(Postman::deliver(&bell));
+            duties.add(Postman::new(mail, store, clock, link_key, public_url), bell);
+        }
+        (duties, setup)
     }
 }
 

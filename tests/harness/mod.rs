@@ -1,7 +1,9 @@
 //! A server in this process and a client that signs: what the tests at the wire are written with.
 
+pub mod dns;
 pub mod http;
 pub mod process;
+pub mod smtp;
 pub mod workload;
 
 pub use http::{Answer, exchange};
@@ -10,24 +12,24 @@ use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::access::{RootSettings, Secret};
 use campanile::client::target_and_body;
-use campanile::clock::{Clock, Timestamp};
+use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, Origins, Settings};
+use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings};
 use campanile::store::{self, Engine, Location, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::thread;
 use tempfile::TempDir;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 
 pub const ROOT_ACCESS_KEY_ID: &str = "AKIAIOSFODNN7EXAMPLE";
 pub const ROOT_SECRET_ACCESS_KEY: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 pub const ROOT_AWS_ACCOUNT_ID: &str = "111122223333";
+const MAIL_FROM: &str = "Amazon Chime <chime@example.net>";
 
 /// A server over an empty store of its own; it stops when this is dropped.
 pub struct Server {
@@ -43,6 +45,14 @@ pub struct Server {
 #[derive(Default)]
 pub struct Options {
     pub cors_origins: Vec<String>,
+    /// The mail server that takes the server's mail.
+    pub smtp_url: Option<String>,
+    /// The name server that verifies domains, if they are verified.
+    pub dns_server: Option<SocketAddr>,
+    /// Where people's browsers find the server.
+    pub public_url: Option<&'static str>,
+    /// How many milliseconds the server's clock is ahead.
+    pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
     pub engine: Option<Arc<dyn Engine>>,
 }
@@ -50,6 +60,12 @@ pub struct Options {
 impl Server {
     pub fn start() -> Self {
         Self::start_with(Options::default(), |_| Ok(()))
+    }
+
+    /// Starts a server that sends its mail to a mail server.
+    pub fn start_with_mail(peer: &smtp::SmtpPeer) -> Self {
+        let options = Options { smtp_url: Some(peer.url()), ..Options::default() };
+        Self::start_with(options, |_| Ok(()))
     }
 
     /// Starts a server over a store that is filled before the first request.
@@ -81,6 +97,7 @@ impl Server {
         fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
         let clock = TestClock::default();
+        clock.move_time(options.ahead);
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
             store: location.clone(),
@@ -92,6 +109,11 @@ impl Server {
                 aws_account_id: Some(ROOT_AWS_ACCOUNT_ID.to_owned()),
             },
             cors_origins: Origins::new(options.cors_origins),
+            public_url: options.public_url.map(|url| url.parse().unwrap()),
+            dns: options.dns_server.map(|server| DnsSettings::new(Some(server)).unwrap()),
+            mail: options
+                .smtp_url
+                .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
@@ -125,10 +147,15 @@ impl Server {
     }
 
     /// Stops the server and starts another over the same store; a memory store is empty then.
-    pub fn restart(mut self) -> Self {
+    pub fn restart(self) -> Self {
+        self.restart_with(Options::default())
+    }
+
+    /// Stops the server and starts another over the same store, in another way.
+    pub fn restart_with(mut self, options: Options) -> Self {
         self.shut_down();
         let folder = self.folder.take();
-        Self::start_at(self.location.clone(), folder, Options::default(), |_| Ok(()))
+        Self::start_at(self.location.clone(), folder, options, |_| Ok(()))
     }
 
     /// Tells whether what is stored outlives the server.
@@ -138,7 +165,7 @@ impl Server {
 
     /// Moves the server's clock, and with it that of the clients made from then on.
     pub fn move_time(&self, milliseconds: i64) {
-        self.clock.offset.fetch_add(milliseconds, Ordering::SeqCst);
+        self.clock.move_time(milliseconds);
     }
 
     /// Returns a client with the deployment's root credential.
@@ -172,22 +199,22 @@ impl Drop for Server {
 /// The machine's clock, moved by what a test says.
 #[derive(Clone, Default)]
 pub struct TestClock {
-    offset: Arc<AtomicI64>,
+    ahead: watch::Sender<i64>,
 }
 
 impl TestClock {
     /// Returns a clock that goes apart from this one: ahead, or behind.
     pub fn apart(&self, milliseconds: i64) -> Self {
-        let offset = self.offset.load(Ordering::SeqCst) + milliseconds;
-        Self { offset: Arc::new(AtomicI64::new(offset)) }
+        Self { ahead: watch::Sender::new(*self.ahead.borrow() + milliseconds) }
+    }
+
+    /// Moves the clock, and wakes those who wait for a time that has come by that.
+    pub fn move_time(&self, milliseconds: i64) {
+        self.ahead.send_modify(|ahead| *ahead += milliseconds);
     }
 
     pub fn clock(&self) -> Clock {
-        let (offset, system) = (Arc::clone(&self.offset), Clock::system());
-        Clock::new(move || {
-            let moved = system.now().as_millisecond() + offset.load(Ordering::SeqCst);
-            Timestamp::from_millisecond(moved).unwrap()
-        })
+        Clock::ahead(self.ahead.subscribe())
     }
 }
 

@@ -443,6 +443,32 @@ fn an_export_leaves_out_what_is_deleted() {
     assert_eq!(ids(&users, "User", "UserId"), ["0", "1", "2", "0", "1", "2"]);
 }
 
+/// An import is no way around the verification of domains but for the deployment's root.
+#[test]
+fn where_domains_are_verified_only_the_root_imports_them_as_such() {
+    // Nothing answers there, so that no domain is ever verified.
+    let unanswered = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let dns_server = Some(unanswered.local_addr().unwrap());
+    let options = Options { dns_server, ..Options::default() };
+    let server = Server::start_with(options, |_| Ok(()));
+    let theirs = server.client_of("444455556666");
+    let item = |status: Value| {
+        let domain = json!({"DomainName": "example.com", "DomainStatus": status});
+        json!([{"Account": account("a", json!({})), "Domains": [domain]}])
+    };
+    let answer = import_accounts(&theirs, item(json!("Verified")));
+    assert_refused(&answer, (0, "Domains"), "Forbidden", &["example.com", "ClaimDomain"]);
+    assert_counts(&import_accounts(&theirs, item(Value::Null)), 1, 0, 0);
+    let listed = theirs.ok("ListDomains", json!({"AccountId": "a"}));
+    assert_eq!(listed["Domains"][0]["DomainStatus"], "PendingVerification");
+    let verified = json!({"Accounts": item(json!("Verified")), "Overwrite": true});
+    let answer = theirs.ok("ImportAccounts", verified.clone());
+    assert_refused(&answer, (0, "Domains"), "Forbidden", &["example.com"]);
+    let by_root = merged(verified.clone(), json!({"AwsAccountId": "444455556666"}));
+    assert_counts(&server.client().ok("ImportAccounts", by_root), 0, 1, 0);
+    assert_counts(&theirs.ok("ImportAccounts", verified), 0, 0, 1);
+}
+
 /// Members that nobody knows come back as they were, among those that are known.
 #[test]
 fn members_that_nobody_knows_are_kept() {

@@ -1,6 +1,7 @@
 //! What a client sees, and what the log is told, when the store fails under the API.
 
 use super::{Request, check};
+use crate::harness::smtp::SmtpPeer;
 use crate::harness::{Answer, Options, Server, exchange};
 use campanile::store::{
     Access, Batch, Engine, Error, Key, KeyRange, Memory, Result, Table, Transaction,
@@ -12,6 +13,9 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// What an engine would say to its operator, and must not say to a client.
 const REASON: &str = "the volume db-7.internal is gone";
+
+/// The same, where only duties meet it.
+const DUTY_REASON: &str = "the volume db-8.internal is gone";
 
 /// The memory engine, with the faults that a test asks for.
 #[derive(Debug, Default)]
@@ -28,6 +32,8 @@ enum Fault {
     Panic,
     /// No transaction can commit.
     Commit,
+    /// No transaction can begin, for another reason.
+    BeginDuty,
 }
 
 impl Faulty {
@@ -56,6 +62,9 @@ impl Engine for Faulty {
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
         if self.has(Fault::Begin) {
             return Err(Error::Unavailable(REASON.to_owned()));
+        }
+        if self.has(Fault::BeginDuty) {
+            return Err(Error::Unavailable(DUTY_REASON.to_owned()));
         }
         let inner = self.memory.begin(access)?;
         Ok(Box::new(FaultyTransaction { engine: self, inner }))
@@ -108,9 +117,13 @@ impl Log {
 
     /// Returns the lines about an answer.
     fn about(answer: &Answer) -> String {
-        let id = answer.header("x-amzn-requestid").unwrap();
-        let text = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
-        text.lines().filter(|line| line.contains(id)).collect::<Vec<_>>().join("\n")
+        Self::with(answer.header("x-amzn-requestid").unwrap())
+    }
+
+    /// Returns the lines that hold a text.
+    fn with(text: &str) -> String {
+        let all = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
+        all.lines().filter(|line| line.contains(text)).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -277,4 +290,70 @@ fn the_log_tells_what_was_refused_and_no_secret() {
     for hidden in [secret.as_str(), &client.secret_access_key, "mary", "Signature="] {
         assert!(!log.contains(hidden), "{hidden}");
     }
+}
+
+#[test]
+fn a_page_tells_of_a_fault_as_a_page_and_its_link_is_in_no_log() {
+    Log::keep();
+    let peer = SmtpPeer::start();
+    let engine = Arc::new(Faulty::default());
+    let engine_too = Arc::clone(&engine);
+    let smtp_url = Some(peer.url());
+    let options = Options { engine: Some(engine_too), smtp_url, ..Options::default() };
+    let server = Server::start_with(options, |_| Ok(()));
+    let client = server.client();
+    let id = client.create_account("My");
+    let members = json!({"AccountId": id, "UserEmailList": ["jane.doe@example.com"]});
+    client.ok("InviteUsers", members);
+    let link = peer.take().link();
+    let token = link.strip_prefix("/invites/").unwrap();
+    let ask = |method: &str, path: &str| {
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 0\r\n\r\n");
+        exchange(server.address, request.as_bytes())
+    };
+    engine.set(Some(Fault::Begin));
+    for method in ["GET", "POST"] {
+        let answer = ask(method, &link);
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.body.contains("<h1>Something went wrong here</h1>"), "{answer:?}");
+        assert!(!answer.body.contains(REASON), "{answer:?}");
+        let logged = Log::about(&answer);
+        assert!(logged.contains("ERROR") && logged.contains(REASON), "{logged}");
+    }
+    engine.set(None);
+    let unknown = ask("GET", &format!("{link}x"));
+    assert!(Log::about(&unknown).contains("target=\"/invites/\""), "{}", Log::about(&unknown));
+    for target in [format!("{link}/more"), link.clone()] {
+        let answer = Request::signed(&client, "PUT", &target, "").send(server.address);
+        check(&answer, "UnknownOperationException", token);
+        assert!(Log::about(&answer).contains("***"), "{}", Log::about(&answer));
+    }
+    assert_eq!(Log::with(token), "");
+}
+
+#[test]
+fn a_duty_that_fails_is_logged_once_and_goes_on() {
+    Log::keep();
+    let (server, engine) = server();
+    let client = server.client();
+    let id = client.create_account("My");
+    client.ok("DeleteAccount", json!({"AccountId": id}));
+    engine.set(Some(Fault::BeginDuty));
+    let ask = || exchange(server.address, b"GET /health/live HTTP/1.1\r\nhost: a\r\n\r\n");
+    let hour = 60 * 60 * 1000;
+    // Each hour the sweeper looks, and in between it tries again what failed.
+    for _ in 0..3 {
+        server.move_time(hour);
+        assert!((0..10_000).any(|_| ask().status == 200 && !Log::with(DUTY_REASON).is_empty()));
+    }
+    engine.set(None);
+    server.move_time(91 * 24 * hour);
+    let is_empty = |engine: &Faulty| {
+        let transaction = engine.memory.begin(Access::Read).unwrap();
+        transaction.scan(&Key::of(Table::Accounts).prefixed(), 1).unwrap().is_empty()
+    };
+    assert!((0..100_000).any(|_| ask().status == 200 && is_empty(&engine)));
+    let lines = Log::with(DUTY_REASON);
+    assert_eq!(lines.lines().count(), 1, "{lines}");
+    assert!(lines.contains("ERROR") && lines.contains("removing deleted accounts"), "{lines}");
 }

@@ -2,6 +2,7 @@
 //!
 //! The harness asserts on every answer read here that it has a request id no other answer has.
 
+mod acceptance;
 mod answers;
 mod bodies;
 mod connections;

@@ -4,6 +4,7 @@ use crate::harness::{Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use campanile::access::{Deployment, RootSettings, Secret};
 use campanile::clock::Clock;
 use campanile::protocol::{Api, Request, SIGNING_NAME, Setup};
+use campanile::server::MailSettings;
 use campanile::store::{Memory, Store};
 use http::Method;
 use std::sync::Arc;
@@ -24,9 +25,11 @@ fn nothing_that_is_printed_for_debugging_shows_a_secret() {
         let api = Arc::new(Api::new(Arc::new(store), deployment.clone(), clock, Setup::default()));
         // A request that is verified leaves its signing key in the server's memory.
         assert_eq!(api.respond(&signed()).await.status(), 200);
-        let printed = format!("{api:?} {deployment:?} {:?}", deployment.root());
+        let smtp_url = Secret::new("smtps://me:s3cret@mail.example".to_owned());
+        let mail = MailSettings::new(&smtp_url, "chime@example.com").unwrap();
+        let printed = format!("{api:?} {deployment:?} {:?} {mail:?}", deployment.root());
         assert!(printed.contains(ROOT_ACCESS_KEY_ID));
-        for secret in [ROOT_SECRET_ACCESS_KEY, &token_secret] {
+        for secret in [ROOT_SECRET_ACCESS_KEY, &token_secret, "s3cret"] {
             assert!(!printed.contains(secret), "{printed}");
         }
     });

@@ -4,7 +4,7 @@
 //! Extension operations: AWS left domains to its console ("Claiming a domain" and "Converting a
 //! Team account" of the Administration Guide).
 
-use super::record::{Account, AccountType, Retention, account_key};
+use super::record::{Account, AccountStatus, AccountType, Retention, account_key};
 use super::{AccountRecord, AccountResponse, existing_account, response, writable_account};
 use crate::clock::Timestamp;
 use crate::operations::Context;
@@ -168,7 +168,8 @@ impl From<DomainRecord> for Domain {
 // Operations.
 
 /// Claims a domain for an account. Where domains are verified, the claim holds from when the domain
-/// has the DNS record that the answer tells; elsewhere it holds at once.
+/// has the DNS record that the answer tells; elsewhere it holds at once. A claim that is repeated
+/// while it waits is looked at again, as often as a new one, and keeps its record.
 pub(in super::super) fn claim_domain(
     cx: &mut Context<'_>,
     request: &DomainRequest,
@@ -177,6 +178,7 @@ pub(in super::super) fn claim_domain(
     let name = &request.domain_name.to_ascii_lowercase();
     let domains = domains_of(&account.aws_account_id, &account.account_id);
     if let Some(domain) = cx.tx.get::<DomainRecord>(&domains.clone().string(name))? {
+        let domain = if cx.verify_domains { renewed(cx, domain)? } else { domain };
         return Ok(ClaimDomainResponse {
             account: Account::of(account, cx.form),
             domain: domain.into(),
@@ -276,9 +278,10 @@ pub fn confirm(tx: &mut Tx<'_>, seen: &DomainRecord, now: Timestamp) -> store::R
     let claim = tx.get::<DomainRecord>(&seen.key())?.filter(|claim| claim == seen);
     let Some(claim) = claim else { return Ok(false) };
     let key = account_key(&claim.aws_account_id, &claim.account_id);
-    let Some(account) = tx.get::<AccountRecord>(&key)?.filter(AccountRecord::is_live) else {
-        return Ok(false);
-    };
+    let account = tx.get::<AccountRecord>(&key)?.filter(AccountRecord::is_live);
+    // A suspended account does not change; its claims wait.
+    let is_active = |account: &AccountRecord| account.account_status == AccountStatus::Active;
+    let Some(account) = account.filter(is_active) else { return Ok(false) };
     match tx.update(&claim, &verified(claim.clone(), now)) {
         Err(store::Error::Taken(_)) => return Ok(false),
         other => other?,
@@ -317,6 +320,16 @@ fn with_domain(tx: &mut Tx<'_>, old: AccountRecord) -> store::Result<AccountReco
     let account = AccountRecord { account_type: AccountType::EnterpriseLwa, ..old.clone() };
     tx.update(&old, &account)?;
     Ok(account)
+}
+
+/// Makes a claim that waits as young as a new one.
+fn renewed(cx: &mut Context<'_>, claim: DomainRecord) -> Result<DomainRecord> {
+    if claim.domain_status == DomainStatus::Verified {
+        return Ok(claim);
+    }
+    let renewed = DomainRecord { claimed_timestamp: cx.now, ..claim.clone() };
+    cx.tx.update(&claim, &renewed)?;
+    Ok(renewed)
 }
 
 fn verification_value(cx: &mut Context<'_>) -> String {

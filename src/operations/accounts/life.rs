@@ -136,7 +136,10 @@ fn set_status(
     account_status: AccountStatus,
 ) -> Result<AccountResponse> {
     let old = existing_account(cx, account_id)?;
-    let account = AccountRecord { account_status, ..old.clone() };
+    let mut account = AccountRecord { account_status, ..old.clone() };
+    if account_status == AccountStatus::Suspended {
+        account.signed_out_timestamp = Some(cx.now);
+    }
     cx.tx.update(&old, &account)?;
     Ok(response(cx, account))
 }

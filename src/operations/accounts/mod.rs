@@ -97,7 +97,11 @@ pub(super) fn delete_account(
     let account = existing_account(cx, &request.account_id)?;
     check_deletable(cx, &account)?;
     domains::drop_pending(cx, &account)?;
-    let deleted = AccountRecord { deleted_timestamp: Some(cx.now), ..account.clone() };
+    let deleted = AccountRecord {
+        deleted_timestamp: Some(cx.now),
+        signed_out_timestamp: Some(cx.now),
+        ..account.clone()
+    };
     cx.tx.update(&account, &deleted)?;
     Ok(Empty {})
 }

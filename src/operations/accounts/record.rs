@@ -121,6 +121,9 @@ pub struct AccountRecord {
     /// Users of an older generation are suspended, all at once and however many they are.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub user_generation: u64,
+    /// When all of the account's users were last signed out of every session.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signed_out_timestamp: Option<Timestamp>,
     /// What an imported account had besides.
     #[serde(default, skip_serializing_if = "Others::is_empty")]
     pub others: Others,
@@ -204,6 +207,7 @@ impl AccountRecord {
             retention: Retention::default(),
             open_id_config: None,
             user_generation: 0,
+            signed_out_timestamp: None,
             others: Others::new(),
         }
     }

@@ -85,23 +85,47 @@ pub(super) fn invite_key(invite_id: &str) -> Key {
     Key::of(Table::Invites).string(invite_id)
 }
 
+/// Whether an invite's link works.
+#[derive(Debug)]
+pub enum Invitation {
+    /// It does.
+    Open(Box<OpenInvite>),
+    /// It does not for as long as the account is suspended.
+    Paused,
+    /// It will not any more: the invite was used or withdrawn, or has expired.
+    Ended,
+}
+
+/// An invite that can be accepted.
+#[derive(Debug)]
+pub struct OpenInvite {
+    /// Who is invited.
+    pub user: UserRecord,
+    /// Who invites.
+    pub account: AccountRecord,
+    /// Until when the link works.
+    pub expires: Timestamp,
+}
+
 impl InviteRecord {
-    /// Returns whom an invite is for and who invites, if its link still works.
-    pub fn open(
-        &self,
-        tx: &Tx<'_>,
-        now: Timestamp,
-    ) -> store::Result<Option<(UserRecord, AccountRecord)>> {
+    /// Returns whether an invite's link works.
+    pub(super) fn state(&self, tx: &Tx<'_>, now: Timestamp) -> store::Result<Invitation> {
         let Self { aws_account_id, account_id, user_id, .. } = self;
         let account: Option<AccountRecord> = tx.get(&account_key(aws_account_id, account_id))?;
         let user: Option<UserRecord> = tx.get(&user_key(aws_account_id, account_id, user_id))?;
-        let (Some(user), Some(account)) = (user, account) else { return Ok(None) };
+        let (Some(user), Some(account)) = (user, account) else { return Ok(Invitation::Ended) };
         let is_open = now < self.expires_timestamp
             && account.is_live()
-            && account.account_status == AccountStatus::Active
             && user.invite_id.as_ref() == Some(&self.invite_id)
             && user.status_in(&account) == RegistrationStatus::Unregistered;
-        Ok(is_open.then_some((user, account)))
+        Ok(match account.account_status {
+            _ if !is_open => Invitation::Ended,
+            AccountStatus::Suspended => Invitation::Paused,
+            AccountStatus::Active => {
+                let expires = self.expires_timestamp;
+                Invitation::Open(Box::new(OpenInvite { user, account, expires }))
+            }
+        })
     }
 }
 
@@ -131,16 +155,24 @@ pub(in super::super) fn invites_after_delivery(
 
 // What the acceptance page does.
 
-/// Returns whom an invite is for and who invites, if its link still works.
-pub fn open_invite(
-    tx: &Tx<'_>,
-    invite_id: &str,
-    now: Timestamp,
-) -> Result<Option<(UserRecord, AccountRecord)>> {
-    match tx.get::<InviteRecord>(&invite_key(invite_id))? {
-        Some(invite) => Ok(invite.open(tx, now)?),
-        None => Ok(None),
+/// Returns an invite whose link works.
+pub fn open_invite(tx: &Tx<'_>, invite_id: &str, now: Timestamp) -> Result<OpenInvite> {
+    let invitation = match tx.get::<InviteRecord>(&invite_key(invite_id))? {
+        Some(invite) => invite.state(tx, now)?,
+        None => Invitation::Ended,
+    };
+    match invitation {
+        Invitation::Open(invite) => Ok(*invite),
+        Invitation::Paused => {
+            Err(Error::forbidden("The account of this invitation is suspended at the moment"))
+        }
+        Invitation::Ended => Err(no_such_invitation()),
     }
+}
+
+/// Returns the one error of all links that do not work, so that nobody learns what once did.
+pub fn no_such_invitation() -> Error {
+    Error::not_found("This invitation was used, was withdrawn, or has expired")
 }
 
 /// Lets a person in under a name of its choice: its invite is used up by that.
@@ -151,9 +183,7 @@ pub fn accept_invite(
     now: Timestamp,
     random: &PinRandomness,
 ) -> Result<UserRecord> {
-    let Some((old, _)) = open_invite(tx, invite_id, now)? else {
-        return Err(Error::not_found("This invitation was used, was withdrawn, or has expired"));
-    };
+    let old = open_invite(tx, invite_id, now)?.user;
     // Somebody may have reset the PIN of a person who had yet to come.
     let personal_pin = match &old.personal_pin {
         Some(pin) => pin.clone(),

@@ -18,7 +18,7 @@ use uuid::Uuid;
 const UUID_BYTES: usize = 16;
 const TAG_BYTES: usize = 32;
 /// How long a session lasts: a working day.
-const SESSION_MILLISECONDS: i64 = 12 * 60 * 60 * 1000;
+pub const SESSION_MILLISECONDS: i64 = 12 * 60 * 60 * 1000;
 
 /// The deployment's key for links and sessions.
 #[derive(Clone, Debug)]
@@ -89,17 +89,22 @@ fn signed(purpose: &str, payload: &[u8]) -> Vec<u8> {
 }
 
 impl Session {
-    /// Returns who is signed in, unless the session has ended: by time, by `LogoutUser`, by a
-    /// suspension, or with the user or the account.
-    pub fn user(&self, tx: &Tx<'_>, now: Timestamp) -> store::Result<Option<UserRecord>> {
+    /// Returns who is signed in and where, unless the session has ended: by time, by `LogoutUser`, by
+    /// a suspension, or with the user or the account.
+    pub fn user(
+        &self,
+        tx: &Tx<'_>,
+        now: Timestamp,
+    ) -> store::Result<Option<(UserRecord, AccountRecord)>> {
         let Self { aws_account_id, account_id, user_id, signed_in } = self;
         let account: Option<AccountRecord> = tx.get(&account_key(aws_account_id, account_id))?;
-        let Some(account) = account.filter(AccountRecord::is_live) else { return Ok(None) };
         let user: Option<UserRecord> = tx.get(&user_key(aws_account_id, account_id, user_id))?;
-        Ok(user.filter(|user| {
-            now < signed_in.plus(SESSION_MILLISECONDS)
-                && user.signed_out_timestamp.is_none_or(|ended| ended < *signed_in)
-                && user.status_in(&account) == RegistrationStatus::Registered
-        }))
+        let (Some(user), Some(account)) = (user, account) else { return Ok(None) };
+        let is_before = |ended: Option<Timestamp>| ended.is_none_or(|ended| ended < *signed_in);
+        let goes_on = now < signed_in.plus(SESSION_MILLISECONDS)
+            && is_before(user.signed_out_timestamp)
+            && is_before(account.signed_out_timestamp)
+            && user.status_in(&account) == RegistrationStatus::Registered;
+        Ok(goes_on.then_some((user, account)))
     }
 }

@@ -366,7 +366,7 @@ fn new_pin(tx: &Tx<'_>, random: &PinRandomness) -> Result<PersonalPin> {
 }
 
 /// Makes a name of an address: `jane.doe@example.com` is Jane Doe.
-fn name_of(email: &EmailAddress) -> SensitiveString {
+pub fn name_of(email: &EmailAddress) -> SensitiveString {
     let local = email.split('@').next().unwrap_or_default();
     let words = local.split(['.', '_', '-', '+']).filter(|word| !word.is_empty());
     let capitalised = words.map(|word| {

@@ -4,7 +4,7 @@
 //! server that dies between the two sends that mail again: a mail is sent at least once.
 
 use super::UserRecord;
-use super::invites::{EmailStatus, InviteRecord, invite_key};
+use super::invites::{EmailStatus, Invitation, InviteRecord, invite_key};
 use super::record::{InviteStatus, user_key};
 use crate::clock::Timestamp;
 use crate::protocol::shapes::EmailAddress;
@@ -38,11 +38,20 @@ impl Record for MailRecord {
     }
 }
 
+/// What is to become of a mail whose time has come.
+#[derive(Debug)]
+pub enum Letter {
+    /// It is to be sent.
+    Send(Mail),
+    /// It cannot be sent as long as the account is suspended.
+    Wait,
+    /// Its invite has ended.
+    Drop,
+}
+
 /// What a mail says, and to whom.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Mail {
-    /// What stands in the outbox.
-    pub record: MailRecord,
     /// The person who is invited.
     pub to: EmailAddress,
     /// The name of the account that invites.
@@ -60,6 +69,8 @@ pub enum Delivery {
     Failed,
     /// It is to be tried again.
     Retry(Timestamp),
+    /// Its invite has ended, so that nobody wants it.
+    Dropped,
 }
 
 /// Puts a mail into the outbox, in the place of one about the same invite that still waits there.
@@ -87,15 +98,24 @@ pub fn waiting(tx: &Tx<'_>, mails_max: usize) -> store::Result<Vec<MailRecord>> 
     Ok(page.items)
 }
 
-/// Returns what a mail says; nothing if its invite has ended meanwhile.
-pub fn mail(tx: &Tx<'_>, record: MailRecord, now: Timestamp) -> store::Result<Option<Mail>> {
-    let Some(invite) = tx.get::<InviteRecord>(&invite_key(&record.invite_id))? else {
-        return Ok(None);
+/// Returns what is to become of a mail whose time has come.
+pub fn letter(tx: &Tx<'_>, mail: &MailRecord, now: Timestamp) -> store::Result<Letter> {
+    let invitation = match tx.get::<InviteRecord>(&invite_key(&mail.invite_id))? {
+        Some(invite) => invite.state(tx, now)?,
+        None => Invitation::Ended,
     };
-    let Some((user, account)) = invite.open(tx, now)? else { return Ok(None) };
-    let mail =
-        |to| Mail { record, to, account_name: account.name, expires: invite.expires_timestamp };
-    Ok(user.primary_email.map(mail))
+    Ok(match invitation {
+        Invitation::Paused => Letter::Wait,
+        Invitation::Ended => Letter::Drop,
+        Invitation::Open(invite) => match invite.user.primary_email {
+            Some(to) => Letter::Send(Mail {
+                to,
+                account_name: invite.account.name,
+                expires: invite.expires,
+            }),
+            None => Letter::Drop,
+        },
+    })
 }
 
 /// Notes how a delivery went. A mail that was promised anew or taken back meanwhile is left as it is.
@@ -109,18 +129,13 @@ pub fn settle(tx: &mut Tx<'_>, tried: &MailRecord, delivery: Delivery) -> store:
     }
     tx.delete(&mail)?;
     let Some(old) = tx.get::<InviteRecord>(&invite_key(&mail.invite_id))? else { return Ok(()) };
-    let sent = delivery == Delivery::Sent;
-    let email_status = if sent { EmailStatus::Sent } else { EmailStatus::Failed };
+    let email_status = match delivery {
+        Delivery::Sent => EmailStatus::Sent,
+        Delivery::Failed => EmailStatus::Failed,
+        Delivery::Retry(_) | Delivery::Dropped => return Ok(()),
+    };
     tx.update(&old, &InviteRecord { email_status, ..old.clone() })?;
-    if sent { Ok(()) } else { mark_failed(tx, &old) }
-}
-
-/// Drops a mail whose invite has ended.
-pub fn drop_mail(tx: &mut Tx<'_>, tried: &MailRecord) -> store::Result<()> {
-    match tx.get::<MailRecord>(&tried.key())?.filter(|mail| mail == tried) {
-        Some(mail) => tx.delete(&mail),
-        None => Ok(()),
-    }
+    if delivery == Delivery::Failed { mark_failed(tx, &old) } else { Ok(()) }
 }
 
 /// Lets those who look at the user see that its mail did not arrive.

@@ -1,0 +1,163 @@
+//! What the server does beside requests. A duty is done again and again while the server serves, and
+//! ends with it; one that fails is logged and tried again, and ends nothing.
+
+mod postman;
+mod smtp;
+mod sweeper;
+mod verifier;
+
+pub(super) use postman::Postman;
+pub use smtp::MailSettings;
+pub(super) use sweeper::Sweeper;
+pub use verifier::DnsSettings;
+pub(super) use verifier::Verifier;
+
+use crate::clock::{Clock, Timestamp};
+use crate::store;
+use futures_util::FutureExt;
+use std::fmt;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// How long a duty that failed rests.
+const FAILURE_MILLISECONDS: i64 = 60 * 1000;
+/// How long what a duty has begun may go on after the server was told to stop.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Something that is done beside requests.
+pub(super) trait Duty: Send + 'static {
+    /// What the log calls it.
+    const NAME: &'static str;
+
+    /// Does all that is due; answers when there is more to do, unless a bell rings before that. It
+    /// begins nothing new once it is to stop.
+    fn round(
+        &mut self,
+        stop: &Stop,
+    ) -> impl Future<Output = store::Result<Option<Timestamp>>> + Send;
+}
+
+/// Calls a duty to work at once.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Bell {
+    rung: watch::Sender<u64>,
+    answered: watch::Sender<u64>,
+}
+
+impl Bell {
+    /// Rings, and does not wait.
+    pub(super) fn ring(&self) {
+        self.rung.send_modify(|times| *times += 1);
+    }
+
+    /// Rings, and waits until the duty has done what was due by then, or failed to.
+    pub(super) async fn ring_and_wait(&self) {
+        let mut answered = self.answered.subscribe();
+        self.ring();
+        let rung = *self.rung.borrow();
+        // Both ends are here, so that this cannot fail.
+        answered.wait_for(|times| *times >= rung).await.ok();
+    }
+}
+
+/// Tells a duty that the server stops.
+#[derive(Debug)]
+pub(super) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Tells whether the duty is to end.
+    pub(super) fn is_asked(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    async fn asked(&mut self) {
+        // Whoever dropped the other end has stopped, too.
+        self.0.wait_for(|asked| *asked).await.ok();
+    }
+}
+
+/// The duties of a server.
+pub(super) struct Duties {
+    clock: Clock,
+    stop: watch::Sender<bool>,
+    waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    running: JoinSet<()>,
+}
+
+impl Duties {
+    /// Begins with none.
+    pub(super) fn new(clock: Clock) -> Self {
+        let stop = watch::Sender::new(false);
+        Self { clock, stop, waiting: Vec::new(), running: JoinSet::new() }
+    }
+
+    /// Adds a duty that a bell can call.
+    pub(super) fn add(&mut self, duty: impl Duty, bell: Bell) {
+        let stop = Stop(self.stop.subscribe());
+        self.waiting.push(Box::pin(perform(duty, self.clock.clone(), bell, stop)));
+    }
+
+    /// Begins all that were added.
+    pub(super) fn start(&mut self) {
+        for duty in self.waiting.drain(..) {
+            self.running.spawn(duty);
+        }
+    }
+
+    /// Ends all, once they have finished what they have begun.
+    pub(super) async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let finished = async { while self.running.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_TIMEOUT, finished).await.is_err() {
+            tracing::warn!("stopped in the midst of work: it took over {STOP_TIMEOUT:?}");
+        }
+    }
+}
+
+impl fmt::Debug for Duties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Duties").finish_non_exhaustive()
+    }
+}
+
+async fn perform<D: Duty>(mut duty: D, clock: Clock, bell: Bell, mut stop: Stop) {
+    let mut rung = bell.rung.subscribe();
+    let mut is_failing = false;
+    while !stop.is_asked() {
+        let times = *rung.borrow_and_update();
+        let done = AssertUnwindSafe(duty.round(&stop)).catch_unwind().await;
+        let next = match done {
+            Ok(Ok(next)) => {
+                is_failing = false;
+                next
+            }
+            failed => {
+                // A duty that goes on failing has been reported.
+                if !is_failing {
+                    let cause = match failed {
+                        Ok(Err(error)) => error.to_string(),
+                        _ => "it panicked".to_owned(),
+                    };
+                    tracing::error!("{} failed, and is tried again: {cause}", D::NAME);
+                }
+                is_failing = true;
+                Some(clock.now().plus(FAILURE_MILLISECONDS))
+            }
+        };
+        bell.answered.send_replace(times);
+        let next = async {
+            match next {
+                Some(next) => clock.wait_until(next).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = stop.asked() => {}
+            () = next => {}
+            _ = rung.changed() => {}
+        }
+    }
+}
