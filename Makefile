@@ -2,6 +2,7 @@
 # make check   reads the code and the documents instead: format, lints, layering, links
 #
 # make bench   compares its speed with nginx and PostgreSQL (docs/performance.md)
+# make bench-import measures how a million users move in (docs/performance.md)
 # make fuzz    feeds it what nobody thought of, a minute a target (docs/fuzzing.md)
 #
 # What the tests need besides cargo is set up once, in folders that git ignores.

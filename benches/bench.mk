@@ -7,3 +7,9 @@
 .PHONY: bench
 bench: .tools/nginx/usr/sbin/nginx
 	cargo bench --bench compare -- $(BENCH)
+
+# Imports directories of many users, and tells the time and the memory: make bench-import BENCH=3000000
+.PHONY: bench-import
+bench-import:
+	cargo build --locked --release
+	python3 benches/import.py target/release/campanile $(BENCH)

@@ -1,4 +1,4 @@
-//! The client behind `campanile call` and `campanile keys`: signs a request and sends it.
+//! The client behind every command that talks to a running server: signs a request and sends it.
 
 use crate::access::Secret;
 use crate::clock::Clock;
@@ -26,6 +26,8 @@ pub struct Client {
     access_key_id: String,
     secret_access_key: Secret,
     session_token: Option<String>,
+    /// Keeps its connections from call to call.
+    agent: ureq::Agent,
 }
 
 /// Why a call has no answer.
@@ -76,7 +78,13 @@ impl Client {
             access_key_id: required("AWS_ACCESS_KEY_ID")?,
             secret_access_key: Secret::new(required("AWS_SECRET_ACCESS_KEY")?),
             session_token: variable("AWS_SESSION_TOKEN"),
+            agent: ureq::Agent::config_builder().http_status_as_error(false).build().new_agent(),
         })
+    }
+
+    /// Returns the server's URL.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
     }
 
     /// Calls an operation by its name; answers what it returned, if it returns anything.
@@ -85,6 +93,11 @@ impl Client {
         name: &str,
         members: Map<String, Value>,
     ) -> Result<Option<Value>, CallError> {
+        Ok(serde_json::from_str(&self.call_text(name, members)?).ok())
+    }
+
+    /// Calls an operation by its name; answers the very text that it returned.
+    pub fn call_text(&self, name: &str, members: Map<String, Value>) -> Result<String, CallError> {
         let operation = table()
             .into_iter()
             .find(|operation| operation.name == name)
@@ -93,12 +106,7 @@ impl Client {
         self.send(&operation, &target, &body)
     }
 
-    fn send(
-        &self,
-        operation: &Operation,
-        target: &str,
-        body: &[u8],
-    ) -> Result<Option<Value>, CallError> {
+    fn send(&self, operation: &Operation, target: &str, body: &[u8]) -> Result<String, CallError> {
         let url = format!("{}{target}", self.endpoint.trim_end_matches('/'));
         let uri: http::Uri = url.parse().map_err(|error| {
             CallError::Usage(format!("the endpoint '{}' is no URL: {error}", self.endpoint))
@@ -126,8 +134,7 @@ impl Client {
         })?;
         request.headers_mut().extend(signed);
         *request.uri_mut() = uri;
-        let agent = ureq::Agent::config_builder().http_status_as_error(false).build().new_agent();
-        let response = agent.run(request).map_err(|error| {
+        let response = self.agent.run(request).map_err(|error| {
             CallError::Transport(format!(
                 "Could not connect to the endpoint URL \"{url}\": {error}. Is `campanile serve` \
                  running there?"
@@ -158,7 +165,7 @@ impl Client {
 fn answer(
     operation: &Operation,
     mut response: http::Response<ureq::Body>,
-) -> Result<Option<Value>, CallError> {
+) -> Result<String, CallError> {
     let status = response.status();
     let exception = response
         .headers()
@@ -170,12 +177,12 @@ fn answer(
         .body_mut()
         .read_to_string()
         .map_err(|error| CallError::Transport(format!("the answer broke off: {error}")))?;
-    let body = serde_json::from_str::<Value>(&text).ok();
     if !status.is_success() {
+        let body = serde_json::from_str::<Value>(&text).ok();
         let message = body.as_ref().and_then(|body| body.get("Message")?.as_str()).unwrap_or(&text);
         return Err(CallError::Service(operation.name, exception, message.to_owned()));
     }
-    Ok(body)
+    Ok(text)
 }
 
 /// Puts the members where the operation's line of the table says that they belong.

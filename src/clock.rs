@@ -27,6 +27,22 @@ impl Timestamp {
         Self(later.unwrap_or(jiff::Timestamp::MAX))
     }
 
+    /// Reads an instant, in any of the ways of RFC 3339, that is one to the millisecond.
+    pub fn exactly(text: &str) -> Result<Self, String> {
+        let exact: jiff::Timestamp = text.parse().map_err(|_| {
+            "Member must be an instant such as 2018-12-20T18:38:02.181Z or \
+             2018-12-20T18:38:02.181000+00:00"
+                .to_owned()
+        })?;
+        if exact.subsec_nanosecond() % 1_000_000 != 0 {
+            return Err("Member must be an instant of whole milliseconds: what is finer would be \
+                        lost"
+                .to_owned());
+        }
+        let instant = Self::from_millisecond(exact.as_millisecond());
+        Ok(instant.expect("a timestamp's milliseconds make a timestamp"))
+    }
+
     /// Writes the instant as people read it: `20 December 2018, 18:38 UTC`.
     pub fn for_people(self) -> String {
         self.0.strftime("%-d %B %Y, %H:%M UTC").to_string()

@@ -11,3 +11,4 @@ pub mod operations;
 pub mod protocol;
 pub mod server;
 pub mod store;
+pub mod transfer;

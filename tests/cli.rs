@@ -192,7 +192,7 @@ fn help_names_every_setting() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     };
-    help(&["--help"], &["serve", "call", "keys", "--version"]);
+    help(&["--help"], &["serve", "call", "keys", "import", "export", "--version"]);
     help(&["--version"], &[env!("CARGO_PKG_VERSION")]);
     let settings = [
         "--listen",
@@ -240,6 +240,9 @@ fn help_names_every_setting() {
     help(&["call", "--help"], &[&client[..], &["OPERATION", "MEMBERS"]].concat());
     let operations: Vec<_> = table().iter().map(|operation| operation.name).collect();
     help(&["call", "--help"], &operations);
+    let import = ["PATH", "--overwrite", "--dry-run", "--aws-account-id"];
+    help(&["import", "--help"], &[&client[..], &import].concat());
+    help(&["export", "--help"], &[&client[..], &["--output", "--aws-account-id"]].concat());
     help(&["keys", "--help"], &["create", "list", "delete"]);
     help(&["keys", "create", "--help"], &[&client[..], &["--aws-account-id"]].concat());
     help(&["keys", "list", "--help"], &[&client[..], &["--aws-account-id"]].concat());

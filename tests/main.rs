@@ -19,4 +19,5 @@ mod operations;
 mod power_loss;
 mod protocol;
 mod tidy;
+mod transfer;
 mod upgrade;

@@ -14,7 +14,7 @@ const LINES_MAX: usize = 500;
 const MODELLED_OPERATIONS: usize = 62;
 
 /// Which modules a module may name. Those that are not here may name any.
-const MAY_NAME: [(&str, &[&str]); 5] = [
+const MAY_NAME: [(&str, &[&str]); 6] = [
     ("clock", &[]),
     ("store", &["store"]),
     ("access", &["access", "clock", "store"]),
@@ -31,6 +31,18 @@ const MAY_NAME: [(&str, &[&str]); 5] = [
         ],
     ),
     ("protocol", &["access", "clock", "operations", "protocol", "store"]),
+    (
+        "transfer",
+        &[
+            "client",
+            "clock",
+            "operations::transfer",
+            "protocol::decode",
+            "protocol::shapes",
+            "store",
+            "transfer",
+        ],
+    ),
 ];
 
 /// A text of the project, with its path from the project's folder.

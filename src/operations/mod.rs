@@ -9,6 +9,7 @@ pub mod accounts;
 pub mod layout;
 mod next_token;
 pub mod sts;
+pub mod transfer;
 pub mod users;
 
 pub use next_token::TokenKey;
@@ -80,6 +81,11 @@ pub fn table() -> Vec<Operation> {
         write("ConnectOpenId", &put, "/campanile/accounts/{accountId}/open-id", 200, directories::connect_open_id),
         write("DisconnectOpenId", &delete, "/campanile/accounts/{accountId}/open-id", 200, directories::disconnect_open_id),
         write("UpdateSupportedLicenses", &put, "/campanile/accounts/{accountId}/supported-licenses", 200, directories::update_supported_licenses),
+
+        read("ExportAccounts", &get, "/campanile/export/accounts", 200, transfer::export::export_accounts),
+        read("ExportUsers", &get, "/campanile/export/users", 200, transfer::export::export_users),
+        write("ImportAccounts", &post, "/campanile/import/accounts", 200, transfer::accounts::import_accounts),
+        write("ImportUsers", &post, "/campanile/import/users", 200, transfer::users::import_users),
 
         write("CreateAccessKey", &post, "/campanile/access-keys", 201, access_keys::create_access_key),
         write("DeleteAccessKey", &delete, "/campanile/access-keys/{accessKeyId}", 204, access_keys::delete_access_key),

@@ -8,10 +8,12 @@ use super::strict::Strict;
 use serde::de::value::MapDeserializer;
 use serde::de::{DeserializeOwned, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, forward_to_deserialize_any};
+use serde_json::Value;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
+const MISSING: &str = "Member must not be null";
 /// How much of a value that an enum does not have is repeated to who sent it.
 const VALUE_CHARACTERS_SHOWN: usize = 64;
 
@@ -66,6 +68,26 @@ impl<'a> Members<'a> {
     }
 }
 
+/// Makes a shape of one of a request's values.
+pub fn decode_value<Q: DeserializeOwned>(value: &Value) -> Result<Q, Fault> {
+    Q::deserialize(Strict(value)).or_else(|_| {
+        serde_path_to_error::deserialize(Strict(value)).map_err(|error| {
+            let path = error.path().to_string();
+            let (member, fault) = located(&path, &error.into_inner().to_string());
+            Fault { member, fault }
+        })
+    })
+}
+
+/// What is wrong with a value, and in which of its members.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Fault {
+    /// The path to the member.
+    pub member: String,
+    /// What it must be.
+    pub fault: String,
+}
+
 /// Writes an operation's answer: compact, in the order of the shape's members.
 pub fn encode<R: Serialize>(response: &R) -> Result<Vec<u8>> {
     let mut body = Vec::with_capacity(1024);
@@ -74,21 +96,24 @@ pub fn encode<R: Serialize>(response: &R) -> Result<Vec<u8>> {
 }
 
 fn refused(path: &str, fault: &str) -> Error {
+    let (member, located) = located(path, fault);
+    let value = if located == MISSING { "Value null" } else { "Value" };
+    Error::bad_request(format!(
+        "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {located}"
+    ))
+}
+
+/// Returns the member that is at fault, and what is wrong with it.
+fn located(path: &str, fault: &str) -> (String, String) {
     // serde_json says where in the body it is; here it would mean where in the member.
     let fault = fault.split(" at line ").next().unwrap_or(fault);
     let missing = fault.strip_prefix("missing field `").and_then(|rest| rest.strip_suffix('`'));
-    let (value, member) = match missing {
-        Some(name) if path == "." => ("Value null", name.to_owned()),
-        Some(name) => ("Value null", format!("{path}.{name}")),
-        None => ("Value", path.to_owned()),
-    };
-    let fault = match missing {
-        Some(_) => "Member must not be null".to_owned(),
-        None => wrong_type(fault).or_else(|| unknown_value(fault)).unwrap_or(fault.to_owned()),
-    };
-    Error::bad_request(format!(
-        "1 validation error detected: {value} at '{member}' failed to satisfy constraint: {fault}"
-    ))
+    let said = || wrong_type(fault).or_else(|| unknown_value(fault)).unwrap_or(fault.to_owned());
+    match missing {
+        Some(name) if path == "." => (name.to_owned(), MISSING.to_owned()),
+        Some(name) => (format!("{path}.{name}"), MISSING.to_owned()),
+        None => (path.to_owned(), said()),
+    }
 }
 
 /// Says what serde says of a wrong type without the value, which may be for nobody to read.

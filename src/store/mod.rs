@@ -163,4 +163,13 @@ impl Store {
     {
         self.writer.write(run).await
     }
+    /// Runs a writing operation as [`Store::write`] does, on a thread that may wait.
+    pub fn write_blocking<R, E, F>(&self, run: F) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+    {
+        self.writer.write_blocking(run)
+    }
 }

@@ -47,6 +47,21 @@ impl Writer {
         jobs.send(Box::new(job)).await.map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
+
+    /// Does the same for a thread that may wait, outside of any runtime.
+    pub(super) fn write_blocking<R, E, F>(&self, run: F) -> Result<R, E>
+    where
+        R: Send + 'static,
+        E: From<Error> + Send + 'static,
+        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let job = Write { run: Some(run), outcome: None, reply };
+        let gone = || E::from(Error::Unavailable("its writer has stopped".to_owned()));
+        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
+        jobs.blocking_send(Box::new(job)).map_err(|_| gone())?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(gone()))
+    }
 }
 
 impl Drop for Writer {

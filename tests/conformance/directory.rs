@@ -7,9 +7,12 @@ use campanile::access::AccessKeyRecord;
 use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::{DomainRecord, DomainStatus};
-use campanile::operations::accounts::record::{AccountType, LicenseGroup};
+use campanile::operations::accounts::record::{
+    AccountSettings, AccountType, LicenseGroup, OpenIdConfig,
+};
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::record::{InviteStatus, RegistrationStatus, UserType};
+use campanile::operations::users::settings::TelephonySettings;
 use campanile::protocol::shapes::License;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -163,12 +166,17 @@ fn account(account_id: &str) -> AccountRecord {
         default_license: License::ProTrial,
         directory_id: Some("d-906717dc08".to_owned()),
         groups: vec![LicenseGroup { group_id: "basic_users".to_owned(), license: License::Basic }],
+        open_id_config: Some(OpenIdConfig {
+            client_id: "campanile".to_owned(),
+            issuer: "https://id.example.com".to_owned(),
+        }),
         retention: serde_json::from_value(json!({
             "ConversationDays": 1,
             "RoomDays": 5475,
             "InitiateDeletionTimestamp": created,
         }))
         .unwrap(),
+        settings: AccountSettings { enable_dial_out: true, ..AccountSettings::default() },
         signin_delegate_groups: vec![delegates],
         supported_licenses: vec![License::Basic, License::Plus, License::Pro, License::ProTrial],
         ..AccountRecord::team(ROOT_AWS_ACCOUNT_ID, account_id.to_owned(), &name, created)
@@ -195,6 +203,7 @@ fn user(account: &AccountRecord, user_id: &str) -> UserRecord {
         primary_provisioned_number: of(json!("+12065550100")),
         registered_on: Some(registered),
         registration_status: RegistrationStatus::Registered,
+        telephony: TelephonySettings { sms: true, ..TelephonySettings::default() },
         user_invitation_status: Some(InviteStatus::Accepted),
         ..UserRecord::of(account, user_id.to_owned(), user_type)
     }

@@ -54,6 +54,9 @@ const RECORDED_MEMBERS: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// How the names of members begin that tests import and neither the model nor a recording has.
+pub const UNKNOWN: &str = "Unknown";
+
 /// Members that the model has got since then; the recorded form under `/console` is without them.
 const NEWER_MEMBERS: [(&str, &[&str]); 2] =
     [("Account", &["SigninDelegateGroups"]), ("User", &["AlexaForBusinessMetadata", "UserType"])];
@@ -191,7 +194,8 @@ impl Form<'_> {
                 assert!(expected.remove(newer), "{what}");
             }
         }
-        let found: BTreeSet<&str> = members.keys().map(String::as_str).collect();
+        let found = members.keys().map(String::as_str);
+        let found: BTreeSet<&str> = found.filter(|name| !name.starts_with(UNKNOWN)).collect();
         assert_eq!(found, expected, "{what}");
         for (member, reference) in &shape.members {
             match members.get(member) {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// The answer of the API reference's sample request, made compact: with these bytes its length is
 /// the recorded Content-Length.
-const SAMPLE: &str = concat!(
+pub const SAMPLE: &str = concat!(
     r#"{"Account":{"AccountId":"12a3456b-7c89-012d-3456-78901e23fg45","AccountStatus":"Active","#,
     r#""AccountType":"EnterpriseDirectory","Admins":null,"AwsAccountId":"111122223333","#,
     r#""BillingType":"SeatBilling","CreatedTimestamp":"2018-12-20T18:38:02.181Z","#,
@@ -18,7 +18,7 @@ const SAMPLE: &str = concat!(
     r#"{"GroupId":"pro_users","License":"Pro"}],"Name":"EnterpriseDirectory","Owner":null,"#,
     r#""SupportedLicenses":["Basic","Pro"],"UseProTrialLicense":false}}"#
 );
-const SAMPLE_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
+pub const SAMPLE_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
 
 fn sample_record() -> AccountRecord {
     let group = |group_id: &str, license| LicenseGroup { group_id: group_id.to_owned(), license };

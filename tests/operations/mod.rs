@@ -3,3 +3,6 @@
 mod access_keys;
 mod accounts;
 mod invites;
+mod transfer;
+
+pub use accounts::{SAMPLE, SAMPLE_ID};

@@ -14,7 +14,7 @@ use crate::protocol::shapes::{License, List, NonEmptyList, NonEmptyString, Short
 use serde::Deserialize;
 
 /// How many groups of a directory may give licences.
-const GROUPS_MAX: usize = 100;
+pub(in super::super) const GROUPS_MAX: usize = 100;
 
 // Shapes.
 

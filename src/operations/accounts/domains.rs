@@ -15,7 +15,7 @@ use crate::store::{self, Key, Page, Position, Record, Table, Tx};
 use serde::{Deserialize, Serialize};
 
 /// How many domains an account may claim.
-const DOMAINS_MAX: usize = 500;
+pub(in super::super) const DOMAINS_MAX: usize = 500;
 
 // Shapes.
 
@@ -133,11 +133,13 @@ impl Record for DomainRecord {
     }
 }
 
-fn domains_of(aws_account_id: &str, account_id: &str) -> Key {
+/// Returns the domains that an account claims, by their names.
+pub(in super::super) fn domains_of(aws_account_id: &str, account_id: &str) -> Key {
     Key::of(Table::Domains).string(aws_account_id).string(account_id)
 }
 
-fn verified_key(domain_name: &str) -> Key {
+/// Returns the key that the claim has to which a domain belongs.
+pub(in super::super) fn verified_key(domain_name: &str) -> Key {
     Key::of(Table::VerifiedDomains).string(domain_name)
 }
 
@@ -291,7 +293,7 @@ pub fn confirm(tx: &mut Tx<'_>, seen: &DomainRecord, now: Timestamp) -> store::R
 // Helpers.
 
 /// Tells whether a domain belongs to an account.
-pub(super) fn any_claimed(cx: &Context<'_>, account: &AccountRecord) -> Result<bool> {
+pub(in super::super) fn any_claimed(cx: &Context<'_>, account: &AccountRecord) -> Result<bool> {
     Ok(cx.tx.any(&mark_of(&account.aws_account_id, &account.account_id))?)
 }
 

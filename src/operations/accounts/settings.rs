@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 /// How many sign-in delegate groups an account may have: they come back with every account of a
 /// page. AWS documents no limit.
-const SIGNIN_DELEGATE_GROUPS_MAX: usize = 100;
+pub(in super::super) const SIGNIN_DELEGATE_GROUPS_MAX: usize = 100;
 /// After how long what is too old is deleted for good ("Turning on chat retention" of the
 /// Administration Guide).
 const GRACE_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
@@ -88,14 +88,14 @@ pub struct GetRetentionSettingsResponse {
 }
 
 /// For how long messages are kept; for ever, where nothing is said.
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(in super::super) struct RetentionSettings {
     conversation_retention_settings: Option<MessageRetentionSettings>,
     room_retention_settings: Option<MessageRetentionSettings>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct MessageRetentionSettings {
     retention_days: Option<RetentionDays>,

@@ -364,7 +364,7 @@ fn invite_of(tx: &Tx<'_>, user: &UserRecord) -> store::Result<Option<InviteRecor
 }
 
 /// Ends the invite that a user was sent, and takes its mail back.
-pub(super) fn withdraw(tx: &mut Tx<'_>, user: &UserRecord) -> store::Result<()> {
+pub(in super::super) fn withdraw(tx: &mut Tx<'_>, user: &UserRecord) -> store::Result<()> {
     let Some(invite_id) = &user.invite_id else { return Ok(()) };
     outbox::withdraw(tx, invite_id)?;
     match tx.get::<InviteRecord>(&invite_key(invite_id))? {

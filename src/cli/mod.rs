@@ -1,5 +1,7 @@
 //! The command line.
 
+mod transfer;
+
 use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
 use crate::server::{self, NewRoot, PublicUrl, Server, telemetry};
@@ -36,6 +38,10 @@ enum Command {
     Call(CallArgs),
     /// Let other AWS accounts in: make, list and delete access keys on a running server
     Keys(KeysArgs),
+    /// Import what the AWS CLI printed of accounts and users into a running server
+    Import(transfer::ImportArgs),
+    /// Export all accounts and users of a running server, in the form that import takes
+    Export(transfer::ExportArgs),
 }
 
 #[derive(Args, Debug)]
@@ -102,6 +108,8 @@ pub fn run() -> ExitCode {
         Ok(Command::Serve(args)) => serve(args),
         Ok(Command::Call(args)) => called(call(args)),
         Ok(Command::Keys(args)) => called(keys(args.command)),
+        Ok(Command::Import(args)) => transfer::import(args),
+        Ok(Command::Export(args)) => transfer::export(args),
         Err(answer) => {
             // Where nobody reads it, the exit code still says it.
             answer.print().ok();
@@ -210,14 +218,21 @@ fn called(result: Result<Option<Value>, CallError>) -> ExitCode {
     let written = match result {
         Ok(None) => Ok(()),
         Ok(Some(answer)) => print_json(&answer),
-        Err(error @ CallError::Usage(_)) => return fail(&error.to_string(), USAGE),
-        Err(error @ CallError::Transport(_)) => return fail(&error.to_string(), GENERAL),
-        Err(error @ CallError::Service(..)) => return fail(&error.to_string(), SERVICE),
+        Err(error) => return failed(&error),
     };
     match written {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&format!("standard output: {error}"), GENERAL),
     }
+}
+
+fn failed(error: &CallError) -> ExitCode {
+    let code = match error {
+        CallError::Usage(_) => USAGE,
+        CallError::Transport(_) => GENERAL,
+        CallError::Service(..) => SERVICE,
+    };
+    fail(&error.to_string(), code)
 }
 
 fn print_json(answer: &Value) -> io::Result<()> {
