@@ -18,5 +18,6 @@ mod model;
 mod operations;
 mod power_loss;
 mod protocol;
+mod state_machine;
 mod tidy;
 mod upgrade;
