@@ -202,6 +202,30 @@ fn a_user_has_the_name_that_it_is_given_or_that_of_its_address() {
 }
 
 #[test]
+fn a_name_is_no_longer_than_a_name_may_be() {
+    let server = Server::start();
+    let client = server.client();
+    let account_id = client.create_account("a");
+    // The first has more letters than a name may have, the second gets more in capitals.
+    for local in ["a".repeat(300), "ΐ.".repeat(150)] {
+        let email = format!("{local}x@example.com");
+        let members = json!({"AccountId": account_id, "Email": email, "UserType": "SharedDevice"});
+        let created = client.ok("CreateUser", members)["User"].clone();
+        assert_eq!(created["DisplayName"].as_str().unwrap().chars().count(), 256);
+        let user = get_user(&client, &account_id, created["UserId"].as_str().unwrap());
+        assert_eq!(
+            (&user["PrimaryEmail"], &user["DisplayName"]),
+            (&json!(email), &created["DisplayName"])
+        );
+    }
+    let long = "n".repeat(257);
+    let members = json!({"AccountId": account_id, "Username": long, "UserType": "SharedDevice"});
+    let (exception, message) = client.error("CreateUser", members);
+    assert_eq!(exception, "BadRequestException");
+    assert!(message.contains("'Username'") && message.contains("(it has 257)"), "{message}");
+}
+
+#[test]
 fn an_address_belongs_to_one_account_of_an_aws_account_whatever_its_case() {
     let server = Server::start();
     let client = server.client();
