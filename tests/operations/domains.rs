@@ -147,3 +147,19 @@ fn a_name_that_no_domain_can_have_is_refused() {
     }
     assert_eq!(get_account(&client, &id)["AccountType"], "Team");
 }
+
+#[test]
+fn an_account_claims_five_hundred_domains_at_the_most() {
+    let server = Server::start();
+    let client = server.client();
+    let id = client.create_account("a");
+    for number in 0..500 {
+        client.ok("ClaimDomain", domain(&id, &format!("{number}.example")));
+    }
+    let (exception, message) = client.error("ClaimDomain", domain(&id, "one-more.example"));
+    assert_eq!(exception, "BadRequestException");
+    assert_eq!(message, format!("Account {id} claims 500 domains, and may claim no more"));
+    client.ok("ClaimDomain", domain(&id, "7.example"));
+    client.ok("ReleaseDomain", domain(&id, "7.example"));
+    client.ok("ClaimDomain", domain(&id, "one-more.example"));
+}
