@@ -14,13 +14,13 @@ use std::sync::{Mutex, RwLock};
 use std::thread;
 
 /// How many rounds there are when nobody says.
-const ROUNDS: u64 = 6;
+const ROUNDS: u64 = 12;
 const AWS_ACCOUNTS: usize = 2;
 /// How many callers each AWS account has.
 const CALLERS: usize = 3;
-const STEPS: usize = 60;
+const STEPS: usize = 30;
 /// How often an account is suspended, and watched, in a round.
-const SUSPENSIONS: usize = 6;
+const SUSPENSIONS: usize = 3;
 
 #[test]
 fn what_many_callers_do_keeps_the_invariants() {
@@ -138,6 +138,7 @@ impl Round {
                 if before != after {
                     return Err(format!("suspended, {id} changed from {before} to {after}"));
                 }
+                invariants::check_account(&after)?;
                 self.call(tenant, "ActivateAccount", &json!({"AccountId": id}))?;
             }
             *tenant.watched.write().unwrap() = None;

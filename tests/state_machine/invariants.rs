@@ -44,6 +44,19 @@ pub fn read_account(client: &Client, id: &str) -> Value {
     })
 }
 
+/// Checks what was read of an account that did not change meanwhile.
+pub fn check_account(read: &Value) -> Result<(), String> {
+    let account = &read["Account"]["Account"];
+    let users = read["Users"].as_array().unwrap();
+    let found = read["OfUsers"].as_array().unwrap().iter();
+    let found: Vec<_> = found.map(|it| as_listed(it[0]["User"].clone())).collect();
+    same("GetUser", &found, users)?;
+    let is_team = account["AccountType"] == "Team";
+    same("a Team account, and one without domains", &is_team, &(read["Domains"] == json!([])))?;
+    check_licenses(account, users)?;
+    unique_addresses(users.iter())
+}
+
 /// Checks pages while others write: what one answer holds was true at one time.
 pub fn check_pages(client: &Client, id: &str) -> Result<(), String> {
     let mut ids = BTreeSet::new();
@@ -149,14 +162,7 @@ fn check_users(
         let of_kind: Vec<_> = users.iter().filter(|it| it["UserType"] == kind).cloned().collect();
         same(kind, &walk(client, "ListUsers", members)?, &of_kind)?;
     }
-    let supported = account["SupportedLicenses"].as_array().unwrap();
-    let groups = account["Groups"].as_array().unwrap().iter().map(|it| &it["License"]);
-    let licenses = groups.chain(users.iter().map(|it| &it["LicenseType"]));
-    for license in licenses.chain([&account["DefaultLicense"]]) {
-        if !supported.contains(license) {
-            return Err(format!("{license} is in use, and not supported by {account}: {users:?}"));
-        }
-    }
+    check_licenses(account, &users)?;
     for user in &users {
         check_user(client, user, pins)?;
     }
@@ -169,10 +175,23 @@ fn check_users(
     Ok(users)
 }
 
+/// Checks that whatever gives or has a licence has one that the account supports.
+fn check_licenses(account: &Value, users: &[Value]) -> Result<(), String> {
+    let supported = account["SupportedLicenses"].as_array().unwrap();
+    let groups = account["Groups"].as_array().unwrap().iter().map(|it| &it["License"]);
+    let licenses = groups.chain(users.iter().map(|it| &it["LicenseType"]));
+    for license in licenses.chain([&account["DefaultLicense"]]) {
+        if !supported.contains(license) {
+            return Err(format!("{license} is in use, and not supported by {account}: {users:?}"));
+        }
+    }
+    Ok(())
+}
+
 /// Checks that a user who is listed is found by id and by address, and has its PIN alone.
 fn check_user(client: &Client, listed: &Value, pins: &mut Pins) -> Result<(), String> {
     let members = json!({"AccountId": listed["AccountId"], "UserId": listed["UserId"]});
-    let mut user = client.ok("GetUser", members)["User"].clone();
+    let user = client.ok("GetUser", members)["User"].clone();
     if let Some(pin) = user["PersonalPIN"].as_str() {
         let id = text(&user["UserId"]);
         let other = pins.insert(pin.to_owned(), id.clone()).filter(|other| *other != id);
@@ -180,9 +199,7 @@ fn check_user(client: &Client, listed: &Value, pins: &mut Pins) -> Result<(), St
             return Err(format!("{user} has the PIN of {other}"));
         }
     }
-    user["PersonalPIN"] = Value::Null;
-    user["PresenceVisibility"] = Value::Null;
-    same("GetUser", &user, listed)?;
+    same("GetUser", &as_listed(user.clone()), listed)?;
     if let Some(email) = user["PrimaryEmail"].as_str() {
         let members = json!({"AccountId": user["AccountId"], "UserEmail": email.to_uppercase()});
         same("ListUsers", &client.ok("ListUsers", members)["Users"], &json!([listed]))?;
@@ -190,6 +207,13 @@ fn check_user(client: &Client, listed: &Value, pins: &mut Pins) -> Result<(), St
         same("ListAccounts", &accounts["Accounts"][0]["AccountId"], &user["AccountId"])?;
     }
     Ok(())
+}
+
+/// Hides of a user what lists hide.
+fn as_listed(mut user: Value) -> Value {
+    user["PersonalPIN"] = Value::Null;
+    user["PresenceVisibility"] = Value::Null;
+    user
 }
 
 fn unique_addresses<'a>(users: impl Iterator<Item = &'a Value>) -> Result<(), String> {
