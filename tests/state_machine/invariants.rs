@@ -2,6 +2,7 @@
 
 use super::steps::{ADDRESSES, Known, USER_TYPES};
 use crate::harness::Client;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -138,7 +139,11 @@ fn restore_deleted(client: &Client) -> Result<(), String> {
         let users = walk(client, "ListUsers", account)?;
         if !domains.is_empty() || users.iter().any(|it| it["UserRegistrationStatus"] != "Suspended")
         {
-            return Err(format!("{deleted} was deleted with {domains:?} and {users:?}"));
+            return Err(format!(
+                "{deleted} was deleted with {} and {}",
+                json!(domains),
+                json!(users)
+            ));
         }
     }
     Ok(())
@@ -182,7 +187,10 @@ fn check_licenses(account: &Value, users: &[Value]) -> Result<(), String> {
     let licenses = groups.chain(users.iter().map(|it| &it["LicenseType"]));
     for license in licenses.chain([&account["DefaultLicense"]]) {
         if !supported.contains(license) {
-            return Err(format!("{license} is in use, and not supported by {account}: {users:?}"));
+            return Err(format!(
+                "{license} is in use, and not supported by {account}: {}",
+                json!(users)
+            ));
         }
     }
     Ok(())
@@ -227,11 +235,11 @@ fn unique_addresses<'a>(users: impl Iterator<Item = &'a Value>) -> Result<(), St
     Ok(())
 }
 
-fn same<T: PartialEq + std::fmt::Debug>(what: &str, found: &T, expected: &T) -> Result<(), String> {
+fn same<T: PartialEq + Serialize>(what: &str, found: &T, expected: &T) -> Result<(), String> {
     if found == expected {
         return Ok(());
     }
-    Err(format!("{what}: {found:?}, should be {expected:?}"))
+    Err(format!("{what}: {}, should be {}", json!(found), json!(expected)))
 }
 
 fn text(value: &Value) -> String {

@@ -137,7 +137,13 @@ impl Play<'_> {
         let wrong = match (&expected, &answer) {
             (Ok(expected), Ok(answer)) => difference(expected, answer),
             (Err(expected), Err(answer)) if expected == answer => None,
-            _ => Some(format!(": {answer:?}, should be {expected:?}")),
+            (Ok(expected), Err(exception)) => {
+                Some(format!(" is {exception}, should be {expected}"))
+            }
+            (Err(exception), Ok(answer)) => Some(format!(" is {answer}, should be {exception}")),
+            (Err(expected), Err(exception)) => {
+                Some(format!(" is {exception}, should be {expected}"))
+            }
         };
         if let Some(wrong) = wrong {
             return Err(format!("{operation} {members}: the answer{wrong}"));
