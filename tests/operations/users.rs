@@ -190,6 +190,7 @@ fn a_user_has_the_name_that_it_is_given_or_that_of_its_address() {
         (json!({"Email": "room_4-b+c@example.com"}), json!("Room 4 B C")),
         (json!({"Email": "éva@example.com"}), json!("Éva")),
         (json!({"Email": "x@example.com", "Username": "lobby"}), json!("lobby")),
+        (json!({"Email": "y@example.com", "Username": " "}), json!("Y")),
         (json!({"Username": "without an address"}), json!("without an address")),
         (json!({}), json!(null)),
     ] {

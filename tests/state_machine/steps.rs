@@ -22,7 +22,7 @@ pub const ADDRESSES: [(&str, &str); 7] = [
     ("room-1@example.com", "Room 1"),
 ];
 pub const NAMES: [&str; 4] = ["a", "ab", "B", "é"];
-const DOMAINS: [&str; 2] = ["a.example", "b.example"];
+const DOMAINS: [&str; 3] = ["a.example", "b.example", "A.Example"];
 const LICENSES: [&str; 4] = ["Basic", "Plus", "Pro", "ProTrial"];
 pub const USER_TYPES: [&str; 2] = ["PrivateUser", "SharedDevice"];
 

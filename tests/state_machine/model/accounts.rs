@@ -71,7 +71,7 @@ impl Model {
 
     pub(super) fn apply_to_account(&mut self, at: usize, heard: &Heard<'_>) -> Outcome {
         let (day, members) = (self.days, heard.members);
-        let domain = text(&members["DomainName"]);
+        let domain = text(&members["DomainName"]).to_lowercase();
         let is_taken = self.accounts.iter().any(|it| it.domains.contains_key(&domain));
         let account = &mut self.accounts[at];
         match heard.operation {

@@ -60,11 +60,12 @@ impl Model {
             return Err(CONFLICT);
         }
         let name_of = |email| ADDRESSES.iter().find(|(it, _)| *it == email).unwrap().1.to_owned();
+        let username = members["Username"].as_str().filter(|name| !name.is_empty());
         let account = &mut self.accounts[at];
         account.users.push(User {
             id: text(&heard.answer["User"]["UserId"]),
             email: email.map(str::to_owned),
-            name: members["Username"].as_str().map(str::to_owned).or(email.map(name_of)),
+            name: username.map(str::to_owned).or(email.map(name_of)),
             status: "Registered",
             registered: Some(heard.span),
             pin: if kind == "PrivateUser" { pin(heard) } else { None },
@@ -179,11 +180,15 @@ impl Account {
         if !license.is_null() && (from_groups || !self.supports(license)) {
             return Err(BAD_REQUEST);
         }
+        let kind = change["UserType"].as_str().filter(|kind| *kind != self.users[index].kind);
+        if kind == Some("PrivateUser") && !self.is_enterprise() {
+            return Err(BAD_REQUEST);
+        }
         let user = &mut self.users[index];
         if !license.is_null() {
             user.license = text(license);
         }
-        if let Some(kind) = change["UserType"].as_str() {
+        if let Some(kind) = kind {
             kind.clone_into(&mut user.kind);
         }
         let alexa = &change["AlexaForBusinessMetadata"];
