@@ -18,6 +18,7 @@ mod model;
 mod operations;
 mod power_loss;
 mod protocol;
+mod state_machine;
 mod tidy;
 mod transfer;
 mod upgrade;

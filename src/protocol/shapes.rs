@@ -89,8 +89,11 @@ constrained_string! {
 }
 
 impl SensitiveString {
-    /// Takes in a text that the server makes.
-    pub fn new(text: String) -> Self {
+    /// Takes in as much of a text that the server makes as a value may hold.
+    pub fn new(mut text: String) -> Self {
+        if let Some((end, _)) = text.char_indices().nth(TEXT_CHARACTERS_MAX) {
+            text.truncate(end);
+        }
         Self(text)
     }
 }
