@@ -254,7 +254,7 @@ fn check_domains(
         }
         let was_verified =
             old.as_ref().is_some_and(|old| old.domain_status == DomainStatus::Verified);
-        if cx.verify_domains && !was_verified && !cx.caller.is_deployment_root {
+        if cx.terms.verify_domains && !was_verified && !cx.caller.is_deployment_root {
             return refused(Error::forbidden(format!(
                 "This deployment verifies domains: claim {name} with ClaimDomain, or let the \
                  deployment's root import it"
@@ -431,7 +431,7 @@ impl AccountItem {
             let key =
                 domains_of(&account.aws_account_id, &account.account_id).string(&item.domain_name);
             let old: Option<DomainRecord> = cx.tx.get(&key)?;
-            let domain = item.over(old.clone(), account, (cx.now, cx.verify_domains));
+            let domain = item.over(old.clone(), account, (cx.now, cx.terms.verify_domains));
             if old.as_ref() != Some(&domain) {
                 changed.push((old, domain));
             }
