@@ -36,9 +36,12 @@ fn an_invites_link_can_be_brought_to_the_person_without_mail() {
         (&user["UserRegistrationStatus"], &user["DisplayName"]),
         (&json!("Registered"), &json!("Jane"))
     );
-    let used = client.ok("GetInvite", members);
-    assert_eq!((&used["Url"], &used["Invite"]["Status"]), (&json!(null), &json!("Accepted")));
-    assert_eq!(used["Invite"]["InviteId"], invite["InviteId"]);
+    let afterwards = client.ok("GetInvite", members);
+    assert_eq!(
+        (&afterwards["Url"], &afterwards["Invite"]["Status"]),
+        (&json!(null), &json!("Accepted"))
+    );
+    assert_eq!(afterwards["Invite"]["InviteId"], invite["InviteId"]);
 }
 
 #[test]
