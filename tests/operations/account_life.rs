@@ -14,8 +14,9 @@ const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
 fn a_suspended_account_is_read_activated_and_deleted_and_not_changed() {
     let server = Server::start();
     let client = server.client();
-    let id = create_enterprise_account(&client, "example.com");
-    let user_id = create_user(&client, &id, "jane@example.com");
+    let id = client.create_account("a");
+    let user_id = invite_user(&client, &id, "jane@example.com");
+    client.ok("ClaimDomain", json!({"AccountId": id, "DomainName": "example.com"}));
     let telephony = json!({"InboundCalling": true, "OutboundCalling": true, "SMS": true});
     let change = json!({
         "AccountId": id,

@@ -9,6 +9,8 @@ mod domains;
 mod invites;
 mod suspension;
 mod transfer;
+mod user_forms;
+mod user_updates;
 mod users;
 
 pub use accounts::{SAMPLE, SAMPLE_ID};

@@ -2,8 +2,8 @@
 //! have stopped.
 
 use super::invariants::{self, Pins};
-use super::steps::{DAYS_PASS, Known, Step, step};
-use super::{SEED, is_refused_on_suspended, rng, setting};
+use super::steps::{ACCEPT_INVITE, DAYS_PASS, Known, Step, step};
+use super::{SEED, accept_invite, is_refused_on_suspended, rng, setting};
 use crate::harness::{Answer, Client, Server};
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
@@ -109,6 +109,13 @@ impl Round {
     fn call_all(&self, tenant: &Tenant, steps: &[Step]) -> Result<(), String> {
         for step in steps.iter().filter(|step| step.operation != DAYS_PASS) {
             let members = step.members(&tenant.known.lock().unwrap().clone(), &self.prefix);
+            if step.operation == ACCEPT_INVITE {
+                // What becomes of it is seen in the user.
+                let begin = tick();
+                let accepted = accept_invite(&tenant.client, &members);
+                self.note(begin, tenant, &format!("{} {members}: {accepted:?}", step.operation));
+                continue;
+            }
             let watched = tenant.watched.read().unwrap();
             let would_disturb = ["ActivateAccount", "DeleteAccount", "RestoreAccount"];
             if would_disturb.contains(&step.operation) {
@@ -180,9 +187,7 @@ impl Round {
             0..300 => "success".to_owned(),
             _ => answer.error().0,
         };
-        let caller = &tenant.client.access_key_id;
-        let line = format!("{begin}-{} {caller} {operation} {members}: {outcome}", tick());
-        self.history.lock().unwrap().push(line);
+        self.note(begin, tenant, &format!("{operation} {members}: {outcome}"));
         if answer.status >= 500 {
             return Err(format!("{operation} {members}: {answer:?}"));
         }
@@ -190,6 +195,11 @@ impl Round {
             tenant.learn(operation, members, &answer);
         }
         Ok(answer)
+    }
+
+    fn note(&self, begin: u64, tenant: &Tenant, what: &str) {
+        let line = format!("{begin}-{} {} {what}", tick(), tenant.client.access_key_id);
+        self.history.lock().unwrap().push(line);
     }
 }
 

@@ -10,10 +10,10 @@ mod model;
 mod ownership;
 mod steps;
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Server, exchange};
 use campanile::operations::{Operation, table};
 use campanile::store::Access;
-use model::{Heard, Model, Span, difference};
+use model::{ENDED, Heard, Model, NEWCOMER, Span, difference};
 use proptest::collection::vec;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use steps::{DAYS_PASS, Step, step};
+use steps::{ACCEPT_INVITE, DAYS_PASS, Step, step};
 
 /// How many sequences are tried when nobody says: what fits into half a minute on two cores.
 const CASES: u64 = 40;
@@ -40,7 +40,8 @@ fn every_operation_on_accounts_and_users_has_a_step() {
         assert_ne!(has_step, keys.contains(&operation.name), "{} needs a step", operation.name);
     }
     let known = |name: &&&str| table().iter().any(|line| line.name == **name);
-    assert_eq!(steps.iter().filter(known).count(), steps.len() - 1, "all but the passing of days");
+    let others = [DAYS_PASS, ACCEPT_INVITE].len();
+    assert_eq!(steps.iter().filter(known).count(), steps.len() - others, "{steps:?}");
 }
 
 #[test]
@@ -161,6 +162,10 @@ impl Play<'_> {
         if operation.starts_with("List") {
             return self.walk(operation, members);
         }
+        if operation == ACCEPT_INVITE {
+            accept_invite(&self.client, members)?;
+            return self.call("GetUser", members);
+        }
         let answer = self.client.call(operation, members.clone());
         match answer.status {
             204 => Ok(Value::Null),
@@ -216,6 +221,30 @@ impl Play<'_> {
             self.request(operation, &members)?;
         }
         Ok(())
+    }
+}
+
+/// Opens the link of an invite, as the person whom it is for.
+fn accept_invite(client: &Client, members: &Value) -> Result<(), String> {
+    let answer = client.call("GetInvite", members.clone());
+    if answer.status >= 400 {
+        return Err(answer.error().0);
+    }
+    let invite = answer.json();
+    let Some(url) = invite["Url"].as_str() else { return Err(ENDED.to_owned()) };
+    let path = url.strip_prefix(&format!("http://{}", client.address)).unwrap();
+    let form = format!("display_name={NEWCOMER}");
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/x-www-form-urlencoded\r\n\
+         Content-Length: {}\r\n\r\n{form}",
+        client.address,
+        form.len()
+    );
+    match exchange(client.address, request.as_bytes()).status {
+        303 => Ok(()),
+        403 => Err("ForbiddenException".to_owned()),
+        404 => Err(ENDED.to_owned()),
+        status => panic!("the page of {url} answers {status}"),
     }
 }
 

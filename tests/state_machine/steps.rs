@@ -9,8 +9,9 @@ use proptest::strategy::Union;
 use serde_json::{Value, json};
 use std::fmt;
 
-/// The step that is no operation: days pass.
+/// Two steps are no operations: days pass, and a person opens the link of an invite and accepts it.
 pub const DAYS_PASS: &str = "DaysPass";
+pub const ACCEPT_INVITE: &str = "AcceptInvite";
 /// Addresses, each with the name that a user gets of it. Some differ in case alone.
 pub const ADDRESSES: [(&str, &str); 7] = [
     ("ann.lee@example.com", "Ann Lee"),
@@ -183,7 +184,8 @@ impl Line {
 
 /// Tells whether an operation is one on an account.
 fn takes_account(operation: &str) -> bool {
-    table().iter().any(|line| line.name == operation && line.uri.contains("{accountId}"))
+    operation == ACCEPT_INVITE
+        || table().iter().any(|line| line.name == operation && line.uri.contains("{accountId}"))
 }
 
 /// An account; mostly one of two, so that more happens to them.
@@ -246,6 +248,8 @@ fn lines() -> Vec<Line> {
         line("DisconnectOpenId", 3, None, nothing()),
         line("UpdateSupportedLicenses", 4, None, vec(license(), 1..5).prop_map(|licenses| json!({"SupportedLicenses": licenses}))),
 
+        line("GetInvite", 2, One, nothing()),
+        line(ACCEPT_INVITE, 8, One, nothing()),
         line(DAYS_PASS, 4, None, one("Days", select(&[1, 29, 30, 59, 90][..]))),
     ]
 }

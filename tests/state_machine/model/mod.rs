@@ -7,7 +7,7 @@ mod views;
 
 pub use views::difference;
 
-use super::steps::{ADDRESSES, DAYS_PASS, Known};
+use super::steps::{ACCEPT_INVITE, ADDRESSES, DAYS_PASS, Known};
 use campanile::clock::Timestamp;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -24,12 +24,20 @@ const UNPROCESSABLE: &str = "UnprocessableEntityException";
 /// For how many days a deleted account can be restored.
 const RESTORABLE_DAYS: i64 = 90;
 const DAY_MILLISECONDS: i64 = 24 * 60 * 60 * 1000;
-/// The operations on a suspended account that are not refused.
-const ON_SUSPENDED: [&str; 10] = [
+/// For how many days an invite can be accepted.
+const ACCEPTABLE_DAYS: i64 = 30;
+/// What a person who accepts an invite is called.
+pub const NEWCOMER: &str = "Newcomer";
+/// What is answered by an invite that has ended.
+pub const ENDED: &str = "the invite has ended";
+/// The operations on a suspended account that are not refused, or not at once.
+const ON_SUSPENDED: [&str; 12] = [
+    ACCEPT_INVITE,
     "ActivateAccount",
     "DeleteAccount",
     "GetAccount",
     "GetAccountSettings",
+    "GetInvite",
     "GetRetentionSettings",
     "GetUser",
     "GetUserSettings",
@@ -77,7 +85,9 @@ struct User {
     status: &'static str,
     pin: Option<String>,
     invite: Value,
-    invited: Option<Span>,
+    /// On which day, and when exactly.
+    invited: Option<(i64, Span)>,
+    invitation: Option<&'static str>,
     registered: Option<Span>,
     room_arn: Value,
     alexa: Value,
@@ -119,7 +129,7 @@ impl Model {
         if self.accounts[account].suspended && !ON_SUSPENDED.contains(&heard.operation) {
             return Err(FORBIDDEN);
         }
-        if heard.operation.contains("User") || heard.operation.contains("PIN") {
+        if ["User", "PIN", "Invite"].iter().any(|it| heard.operation.contains(it)) {
             self.apply_to_users(account, heard)
         } else {
             self.apply_to_account(account, heard)
@@ -202,7 +212,7 @@ impl Account {
             reads.push(("ListUsers", json!({"AccountId": id, "UserEmail": email})));
         }
         for user in &self.users {
-            for operation in ["GetUser", "GetUserSettings"] {
+            for operation in ["GetInvite", "GetUser", "GetUserSettings"] {
                 reads.push((operation, json!({"AccountId": id, "UserId": user.id})));
             }
             for kind in ["PrivateUser", "SharedDevice"] {

@@ -1,7 +1,10 @@
 //! The operations on users.
 
-use super::super::steps::ADDRESSES;
-use super::{Account, BAD_REQUEST, CONFLICT, Heard, Model, NOT_FOUND, Outcome, User, text};
+use super::super::steps::{ACCEPT_INVITE, ADDRESSES};
+use super::{
+    ACCEPTABLE_DAYS, Account, BAD_REQUEST, CONFLICT, ENDED, FORBIDDEN, Heard, Model, NEWCOMER,
+    NOT_FOUND, Outcome, User, text,
+};
 use serde_json::{Value, json};
 
 impl Model {
@@ -11,7 +14,7 @@ impl Model {
             "CreateUser" => return self.create_user(at, heard),
             _ => {}
         }
-        let (account, members) = (&mut self.accounts[at], heard.members);
+        let (account, members, day) = (&mut self.accounts[at], heard.members, self.days);
         match heard.operation {
             "ListUsers" => return Ok(account.list_users(members)),
             "BatchSuspendUser" => return Ok(account.for_each(members, Account::suspend)),
@@ -34,6 +37,25 @@ impl Model {
         match heard.operation {
             "GetUser" => return Ok(json!({"User": account.user_view(index, "Public", true)})),
             "LogoutUser" => return Ok(Value::Null),
+            "GetInvite" if user.invite.is_null() => return Err(NOT_FOUND),
+            "GetInvite" => {
+                let (_, invited) = user.invited.unwrap();
+                return Ok(json!({
+                    "ExpiresTimestamp": invited.plus_days(ACCEPTABLE_DAYS).view(),
+                    "Invite": user.invite_view(),
+                    "Url": if user.is_invited(day) { json!({"text": true}) } else { Value::Null },
+                }));
+            }
+            ACCEPT_INVITE if user.invite.is_null() => return Err(NOT_FOUND),
+            ACCEPT_INVITE if !user.is_invited(day) => return Err(ENDED),
+            ACCEPT_INVITE if account.suspended => return Err(FORBIDDEN),
+            ACCEPT_INVITE => {
+                (user.status, user.invitation) = ("Registered", Some("Accepted"));
+                user.name = Some(NEWCOMER.to_owned());
+                user.registered = Some(heard.span);
+                user.pin = user.pin.take().or(pin(heard));
+                return Ok(json!({"User": account.user_view(index, "Public", true)}));
+            }
             "ResetPersonalPIN" => {
                 user.pin = pin(heard);
                 return Ok(json!({"User": account.user_view(index, (), true)}));
@@ -100,7 +122,8 @@ impl Model {
                 if user.invite.is_null() {
                     user.invite = heard.answer["Invites"][index]["InviteId"].clone();
                 }
-                user.invited = Some(heard.span);
+                user.invited = Some((self.days, heard.span));
+                user.invitation = Some("Pending");
             }
         }
         Ok(json!({"Invites": emails.iter().map(|it| self.invite_view(at, it)).collect::<Vec<_>>()}))
@@ -108,12 +131,12 @@ impl Model {
 
     fn invite_view(&self, at: usize, email: &Value) -> Value {
         let owner = self.owner(&text(email)).filter(|(account, _)| *account == at);
-        let (invite, status) = match owner.map(|(_, user)| &self.accounts[at].users[user]) {
-            None => (Value::Null, "Failed"),
-            Some(user) if user.status == "Registered" => (user.invite.clone(), "Accepted"),
-            Some(user) => (user.invite.clone(), "Pending"),
+        let Some((_, user)) = owner else {
+            return json!({"EmailAddress": email, "EmailStatus": "NotSent", "InviteId": null, "Status": "Failed"});
         };
-        json!({"EmailAddress": email, "EmailStatus": "NotSent", "InviteId": invite, "Status": status})
+        let mut invite = self.accounts[at].users[user].invite_view();
+        invite["EmailAddress"] = email.clone();
+        invite
     }
 }
 
@@ -216,11 +239,29 @@ impl User {
             pin: None,
             invite: Value::Null,
             invited: None,
+            invitation: None,
             registered: None,
             room_arn: Value::Null,
             alexa: json!(false),
             telephony: json!({"InboundCalling": false, "OutboundCalling": false, "SMS": false}),
         }
+    }
+}
+
+impl User {
+    /// Tells whether the link of the user's invite works.
+    fn is_invited(&self, day: i64) -> bool {
+        self.status == "Unregistered"
+            && self.invited.is_some_and(|(invited, _)| day - invited < ACCEPTABLE_DAYS)
+    }
+
+    fn invite_view(&self) -> Value {
+        let status = if self.status == "Registered" {
+            "Accepted"
+        } else {
+            self.invitation.unwrap_or("Pending")
+        };
+        json!({"EmailAddress": self.email, "EmailStatus": "NotSent", "InviteId": self.invite, "Status": status})
     }
 }
 
