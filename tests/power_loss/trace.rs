@@ -17,6 +17,9 @@ const CALLS: &str = "open,openat,openat2,creat,close,dup,dup2,dup3,fcntl,lseek,r
     fsync,fdatasync,sync,syncfs,rename,renameat,renameat2,unlink,unlinkat,rmdir,mkdir,mkdirat,\
     link,linkat,symlink,symlinkat,copy_file_range,sendfile,splice,mmap,io_uring_setup";
 
+/// How the one call begins that counts from its beginning on.
+const CLOSE: &str = "close(";
+
 /// Makes the command that runs a program under strace, up to where the program's name goes.
 pub fn strace(output: &Path) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -102,12 +105,20 @@ impl Recording {
                 continue;
             }
             if let Some(text) = line.strip_suffix(" <unfinished ...>") {
+                // From here on another thread may get the same number for another file, also before
+                // this call is seen to end.
+                if let Some(descriptor) = text.strip_prefix(CLOSE) {
+                    self.open.remove(&number(descriptor));
+                }
                 self.tell(text);
                 begun.insert(thread, Begun { text: text.to_owned(), events: self.events.len() });
             } else if let Some(resumed) = line.strip_prefix("<... ") {
                 let Some(mut call) = begun.remove(thread) else {
                     panic!("never begun: {line:.80}")
                 };
+                if call.text.starts_with(CLOSE) {
+                    continue;
+                }
                 call.text.push_str(resumed.split_once(" resumed>").unwrap().1);
                 self.add_call(&call.text, call.events);
             } else {
@@ -557,6 +568,21 @@ mod tests {
             r#"Remove { folder: 0, name: "f" }"#,
         ];
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_descriptor_is_free_from_when_its_close_begins() {
+        let found = events(
+            "\
+1 openat(AT_FDCWD</x>, '/r/a', O_WRONLY|O_CREAT, 0666) = 3</r/a>
+1 close(3</r/a> <unfinished ...>
+2 openat(AT_FDCWD</x>, '/r/b', O_WRONLY|O_CREAT, 0666) = 3</r/b>
+1 <... close resumed>)             = 0
+2 write(3</r/b>, 'kept', 4) = 4
+2 fsync(3</r/b>) = 0
+",
+        );
+        assert_eq!(found[2..], ["Write kept at 0 of 2", "Sync { inode: 2, begun: 3 }"]);
     }
 
     #[test]
