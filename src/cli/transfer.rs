@@ -22,7 +22,7 @@ pub(super) struct ImportArgs {
     #[arg(long)]
     dry_run: bool,
 
-    /// The 12 digits of the AWS account to import into; else that of the credential
+    /// The 12 digits of the AWS account to import into; else the one that all accounts name
     #[arg(long, value_name = "ID")]
     aws_account_id: Option<String>,
 

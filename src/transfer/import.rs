@@ -27,12 +27,12 @@ pub struct Settings {
     pub overwrite: bool,
     /// Whether nothing is to be changed.
     pub dry_run: bool,
-    /// The AWS account to import into, if it is not the caller's.
+    /// The AWS account to import into; else the one that all accounts name, or the caller's.
     pub aws_account_id: Option<String>,
 }
 
 /// What became of the accounts and of the users; what would, after a dry run.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Summary {
     /// The accounts.
     pub accounts: Counts,
@@ -42,6 +42,8 @@ pub struct Summary {
     pub took: Duration,
     /// How long applying took of that.
     pub applying: Duration,
+    /// The AWS account that was named to the server; without it, that of the caller.
+    pub aws_account_id: Option<String>,
 }
 
 /// How many were created, were there, and were replaced.
@@ -83,7 +85,7 @@ impl Summary {
             "{table}in {took:.1} s, {applying:.1} s of them for importing after all was checked; \
              {rate} users a second\n"
         );
-        if let Some(id) = settings.aws_account_id.as_ref().filter(|_| self.accounts.created > 0) {
+        if let Some(id) = self.aws_account_id.as_ref().filter(|_| self.accounts.created > 0) {
             let hint = format!(
                 "Only a key of AWS account {id} sees what was imported into it. To make one:\n    \
                  campanile keys create --aws-account-id {id}\n"
@@ -106,9 +108,11 @@ pub fn import(client: &Client, settings: &Settings) -> Result<Summary, TransferE
     let staging = Staging::open()?;
     let mut progress = Progress::new();
     read(settings, &staging, &mut progress)?;
-    let things = check_whole(&staging, &mut progress)?;
+    let Whole { things, aws_account_id } = check_whole(&staging, &mut progress)?;
     progress.check()?;
-    let mut run = Run { client, settings, staging: &staging, progress, dry_run: true };
+    let aws_account_id = settings.aws_account_id.clone().or(aws_account_id);
+    let staging = &staging;
+    let mut run = Run { client, settings, staging, progress, dry_run: true, aws_account_id };
     run.progress.stage("checking", Some(things));
     let checked = run.send_all()?;
     run.progress.check()?;
@@ -120,7 +124,12 @@ pub fn import(client: &Client, settings: &Settings) -> Result<Summary, TransferE
     let applied = Instant::now();
     let imported = run.send_all()?;
     match run.progress.faults() {
-        0 => Ok(Summary { took: begun.elapsed(), applying: applied.elapsed(), ..imported }),
+        0 => Ok(Summary {
+            took: begun.elapsed(),
+            applying: applied.elapsed(),
+            aws_account_id: run.aws_account_id,
+            ..imported
+        }),
         faults => Err(TransferError::Refused(faults)),
     }
 }
@@ -200,12 +209,20 @@ fn unreadable(path: &Path, error: &io::Error) -> TransferError {
     TransferError::Local(format!("{}: {error}", path.display()))
 }
 
-/// Finds documents whose thing is not there; answers how many things there are.
-fn check_whole(staging: &Staging, progress: &mut Progress) -> Result<u64, TransferError> {
+/// What is to be imported, once all of it is staged.
+struct Whole {
+    things: u64,
+    /// The AWS account that every account names; none where they do not all name one.
+    aws_account_id: Option<String>,
+}
+
+/// Finds documents whose thing is not there, and sums up those that are.
+fn check_whole(staging: &Staging, progress: &mut Progress) -> Result<Whole, TransferError> {
     for Located { at, fault } in staging.settle_unowned()? {
         progress.fault(&at, &fault);
     }
     let mut things = 0;
+    let mut named: Option<Option<String>> = None;
     let (mut after, mut users) = (None, false);
     loop {
         let page = if users {
@@ -214,6 +231,11 @@ fn check_whole(staging: &Staging, progress: &mut Progress) -> Result<u64, Transf
             staging.accounts(after.as_ref())?
         };
         things += page.items.len() as u64;
+        for account in page.items.iter().filter(|_| !users) {
+            let id = account.aws_account_id();
+            let same = named.as_ref().is_none_or(|named| named.as_deref() == id);
+            named = Some(id.filter(|_| same).map(str::to_owned));
+        }
         for staged in page.items.iter().filter(|staged| !staged.is_whole()) {
             let id = &staged.account_id;
             let fault = format!(
@@ -231,7 +253,7 @@ fn check_whole(staging: &Staging, progress: &mut Progress) -> Result<u64, Transf
     if things == 0 && progress.faults() == 0 {
         return Err(CallError::Usage("there is nothing in it to import".to_owned()).into());
     }
-    Ok(things)
+    Ok(Whole { things, aws_account_id: named.flatten() })
 }
 
 /// Sends everything that is staged.
@@ -241,6 +263,7 @@ struct Run<'a> {
     staging: &'a Staging,
     progress: Progress,
     dry_run: bool,
+    aws_account_id: Option<String>,
 }
 
 /// What goes into one request.
@@ -352,7 +375,7 @@ impl Run<'_> {
         }
         put("DryRun", self.dry_run.into());
         put("Overwrite", self.settings.overwrite.into());
-        if let Some(aws_account_id) = &self.settings.aws_account_id {
+        if let Some(aws_account_id) = &self.aws_account_id {
             put("AwsAccountId", json!(aws_account_id));
         }
         let answer = self.client.call_text(operation, members)?;

@@ -126,6 +126,11 @@ impl Staged {
         self.parts.contains_key(&Kind::Account) || self.parts.contains_key(&Kind::User)
     }
 
+    /// Returns the AWS account that an account's document names.
+    pub(super) fn aws_account_id(&self) -> Option<&str> {
+        self.parts.get(&Kind::Account)?.members.get("AwsAccountId")?.as_str()
+    }
+
     /// Returns the item that the import operations take.
     pub(super) fn item(&self) -> Value {
         let mut item = Map::new();

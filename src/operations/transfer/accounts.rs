@@ -372,8 +372,8 @@ impl AccountItem {
         let aws_account_id = self.account.as_ref().and_then(|it| it.aws_account_id.as_deref());
         if let Some(other) = aws_account_id.filter(|it| *it != import.aws_account_id) {
             let error = Error::bad_request(format!(
-                "The account belongs to AWS account {other}, and would be imported into {}. Name \
-                 the AWS account that it is for with AwsAccountId",
+                "The account belongs to AWS account {other}, and would be imported into {}. Import \
+                 the accounts of each AWS account by themselves, with its AwsAccountId",
                 import.aws_account_id
             ));
             return at("Account.AwsAccountId", error);
