@@ -35,6 +35,7 @@ fn check(fixture: &Path) {
     let deleted = json!({"AccountId": expected["DeletedAccountId"]});
     assert_eq!(root.error("GetAccount", deleted).0, "NotFoundException");
 
+    check_people(&server, &expected);
     let listed = root.ok("ListDeletedAccounts", json!({}));
     let deleted = listed["DeletedAccounts"].as_array().unwrap();
     assert!(deleted.iter().any(|it| it["Account"]["AccountId"] == expected["DeletedAccountId"]));
@@ -44,6 +45,26 @@ fn check(fixture: &Path) {
     let other = root.with_key(&expected["AccessKey"]);
     let created = other.ok("CreateAccount", json!({"Name": "a"}));
     assert_eq!(created["Account"]["AwsAccountId"], expected["AccessKey"]["AwsAccountId"]);
+}
+
+/// Checks what a release that knew users had answered.
+fn check_people(server: &Server, expected: &Value) {
+    let Some(invite) = expected.get("Invite") else { return };
+    let root = server.client();
+    for operation in ["ExportAccounts", "ExportUsers"] {
+        assert_eq!(root.ok(operation, json!({})), expected[operation]);
+    }
+    let of = json!({"AccountId": invite["AccountId"], "UserId": invite["UserId"]});
+    let found = root.ok("GetInvite", of);
+    assert_eq!(found["Invite"], invite["Invite"]);
+    let url = found["Url"].as_str().unwrap();
+    assert!(url.ends_with(invite["Url"].as_str().unwrap()), "a link of then works now: {url}");
+    // What only marks and unique entries tell.
+    let account = &expected["ExportAccounts"]["Accounts"][0]["Account"]["AccountId"];
+    let delete = root.error("DeleteAccount", json!({"AccountId": account}));
+    assert_eq!(delete.0, "UnprocessableEntityException");
+    let taken = json!({"AccountId": account, "Email": "JANE.DOE@example.com"});
+    assert_eq!(root.error("CreateUser", taken).0, "ConflictException");
 }
 
 #[test]
