@@ -45,6 +45,26 @@ pub struct Settings {
     pub dns: Option<DnsSettings>,
 }
 
+impl Settings {
+    /// Tells the log what can be meant so, and mostly is not.
+    fn warn(&self, address: SocketAddr) {
+        let Some(mail) = &self.mail else { return };
+        if self.public_url.is_none() {
+            tracing::warn!(
+                "links in mail begin with {}, where the people who get them may not find this \
+                 server. Set --public-url",
+                PublicUrl::of(address)
+            );
+        }
+        if mail.password_is_in_clear {
+            tracing::warn!(
+                "the password of the mail server goes over the network as it is. Write smtps://… \
+                 in --smtp-url, or add ?tls=required"
+            );
+        }
+    }
+}
+
 /// A server that is bound to its address and ready to answer.
 #[derive(Debug)]
 pub struct Server {
@@ -98,13 +118,7 @@ impl Server {
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
         let store = Arc::new(store);
-        if settings.mail.is_some() && settings.public_url.is_none() {
-            tracing::warn!(
-                "links in mail begin with {}, where the people who get them may not find this \
-                 server. Set --public-url",
-                PublicUrl::of(address)
-            );
-        }
+        settings.warn(address);
         let beside = Beside {
             store: &store,
             clock: &clock,

@@ -24,6 +24,8 @@ const NOT_LET_IN: [&str; 4] = ["530", "534", "535", "538"];
 pub struct MailSettings {
     builder: AsyncSmtpTransportBuilder,
     from: Mailbox,
+    /// Whether the password goes to the mail server without TLS.
+    pub(in super::super) password_is_in_clear: bool,
 }
 
 impl MailSettings {
@@ -49,8 +51,15 @@ impl MailSettings {
                  Write an address, as in chime@example.com, or 'Name <chime@example.com>'"
             )
         })?;
-        Ok(Self { builder: builder.timeout(Some(SEND_TIMEOUT)), from })
+        let builder = builder.timeout(Some(SEND_TIMEOUT));
+        Ok(Self { builder, from, password_is_in_clear: is_in_clear(smtp_url.expose()) })
     }
+}
+
+/// Tells whether a URL has a user and asks for no TLS.
+fn is_in_clear(smtp_url: &str) -> bool {
+    let rest = smtp_url.strip_prefix("smtp://");
+    rest.is_some_and(|rest| rest.contains('@') && !rest.contains("tls="))
 }
 
 impl fmt::Debug for MailSettings {
@@ -193,4 +202,21 @@ fn without_addresses(reason: &str) -> String {
     let words = reason.split_whitespace();
     let words = words.map(|word| if word.contains('@') { "***" } else { word });
     words.collect::<Vec<_>>().join(" ").chars().take(REASON_CHARACTERS_MAX).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_in_clear_where_nothing_asks_for_tls() {
+        assert!(is_in_clear("smtp://user:password@mail.example.com:587"));
+        for url in [
+            "smtp://user:password@mail.example.com?tls=required",
+            "smtps://user:password@mail.example.com",
+            "smtp://mail.example.com:25",
+        ] {
+            assert!(!is_in_clear(url), "{url}");
+        }
+    }
 }
