@@ -352,7 +352,11 @@ fn a_duty_that_fails_is_logged_once_and_goes_on() {
         let transaction = engine.memory.begin(Access::Read).unwrap();
         transaction.scan(&Key::of(Table::Accounts).prefixed(), 1).unwrap().is_empty()
     };
-    assert!((0..100_000).any(|_| ask().status == 200 && is_empty(&engine)));
+    // A round that was under way when the fault ended may rest from when the time was moved.
+    assert!((0..10_000).any(|_| {
+        server.move_time(hour);
+        ask().status == 200 && is_empty(&engine)
+    }));
     let lines = Log::with(DUTY_REASON);
     assert_eq!(lines.lines().count(), 1, "{lines}");
     assert!(lines.contains("ERROR") && lines.contains("removing deleted accounts"), "{lines}");
