@@ -1,6 +1,7 @@
 //! A server in this process and a client that signs: what the tests at the wire are written with.
 
 pub mod dns;
+pub mod entries;
 pub mod http;
 pub mod process;
 pub mod smtp;
@@ -17,7 +18,8 @@ use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings};
-use campanile::store::{self, Engine, Location, Store, Tx};
+use campanile::store::embedded::Embedded;
+use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
@@ -38,6 +40,9 @@ pub struct Server {
     location: Location,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
+    /// What is looked at in the end: every test leaves a store whose entries are what its records
+    /// make.
+    engine: Option<Arc<dyn Engine>>,
     folder: Option<TempDir>,
 }
 
@@ -118,13 +123,17 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
         let server_clock = clock.clock();
+        let engine: Arc<dyn Engine> = match (&options.engine, &location) {
+            (Some(engine), _) => Arc::clone(engine),
+            (None, Location::Memory) => Arc::new(Memory::default()),
+            (None, Location::Embedded(path)) => Arc::new(Embedded::open(path).unwrap()),
+        };
+        // An engine of the test's own may be made to fail.
+        let checked = options.engine.is_none().then(|| Arc::clone(&engine));
         let thread = thread::spawn(move || {
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
-                let store = match options.engine {
-                    Some(engine) => Store::over(engine),
-                    None => Store::open(&settings.store).unwrap(),
-                };
+                let store = Store::over(engine);
                 store.write(fill).await.unwrap();
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
@@ -142,6 +151,7 @@ impl Server {
             location,
             stop: Some(stop),
             thread: Some(thread),
+            engine: checked,
             folder,
         }
     }
@@ -186,6 +196,9 @@ impl Server {
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(ended.is_ok() || thread::panicking(), "the server panicked");
+        }
+        if let Some(engine) = self.engine.take().filter(|_| !thread::panicking()) {
+            entries::check(&engine).unwrap();
         }
     }
 }

@@ -8,13 +8,14 @@
 mod disk;
 mod trace;
 
-use crate::harness::Client;
 use crate::harness::process::{Process, isolated, serve_arguments};
 use crate::harness::workload::{Found, Ledger, Plan, State, Stopped, number_in, work};
+use crate::harness::{Client, entries};
 use campanile::access::{Deployment, RootSettings};
 use campanile::clock::Clock;
 use campanile::operations::accounts::AccountRecord;
-use campanile::store::{self, Key, Location, Page, Store, Table};
+use campanile::store::embedded::Embedded;
+use campanile::store::{self, Engine, Key, Page, Store, Table};
 use disk::{Disk, Event, Fate, Inode, Model};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -22,7 +23,7 @@ use rand::seq::SliceRandom;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 use tempfile::TempDir;
 use trace::Recording;
@@ -278,25 +279,19 @@ fn fate_number(number: usize, events: usize) -> Fate {
 
 /// Opens a folder, and returns its accounts, and its root if it had one.
 fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>)> {
-    let store = Store::open(&Location::Embedded(folder.to_owned()))?;
-    let all = |table| {
-        store.read(|tx| {
-            let page: Page<AccountRecord> = tx.page(&Key::of(table), None, 10_000_000)?;
-            store::Result::Ok(page.items)
-        })
-    };
-    let mut records = all(Table::Accounts)?;
+    let engine: Arc<dyn Engine> = Arc::new(Embedded::open(folder)?);
+    entries::check(&engine).map_err(store::Error::Corrupt)?;
+    let store = Store::over(engine);
+    let records: Page<AccountRecord> =
+        store.read(|tx| tx.page(&Key::of(Table::Accounts), None, 10_000_000))?;
     let mut found = Found::new();
-    for record in &records {
+    for record in &records.items {
         let state = match record.deleted_timestamp {
             Some(_) => State::Deleted,
             None => State::Named(record.name.clone()),
         };
         assert_eq!(found.insert(number_in(&record.name), state), None, "{} twice", record.name);
     }
-    records.retain(|record| record.deleted_timestamp.is_none());
-    records.sort_by(|a, b| (&a.name, &a.account_id).cmp(&(&b.name, &b.account_id)));
-    assert!(records == all(Table::AccountsByName)?, "the list by name is not that of the records");
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let opening = Deployment::open(&store, RootSettings::default(), Clock::system().now());
     let deployment = runtime.block_on(opening)?;
