@@ -40,12 +40,9 @@ impl Writer {
         E: From<Error> + Send + 'static,
         F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let job = Write { run: Some(run), outcome: None, reply };
-        let gone = || E::from(Error::Unavailable("its writer has stopped".to_owned()));
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(Box::new(job)).await.map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let (jobs, (job, answer)) = (self.jobs()?, job(run));
+        jobs.send(job).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 
     /// Does the same for a thread that may wait, outside of any runtime.
@@ -55,13 +52,29 @@ impl Writer {
         E: From<Error> + Send + 'static,
         F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        let job = Write { run: Some(run), outcome: None, reply };
-        let gone = || E::from(Error::Unavailable("its writer has stopped".to_owned()));
-        let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.blocking_send(Box::new(job)).map_err(|_| gone())?;
-        answer.blocking_recv().unwrap_or_else(|_| Err(gone()))
+        let (jobs, (job, answer)) = (self.jobs()?, job(run));
+        jobs.blocking_send(job).map_err(|_| gone())?;
+        answer.blocking_recv().unwrap_or_else(|_| Err(gone().into()))
     }
+
+    fn jobs(&self) -> Result<&mpsc::Sender<Box<dyn Job>>> {
+        self.jobs.as_ref().ok_or_else(gone)
+    }
+}
+
+fn gone() -> Error {
+    Error::Unavailable("its writer has stopped".to_owned())
+}
+
+/// Makes a job of a writing operation, and where its answer will come.
+fn job<R, E, F>(run: F) -> (Box<dyn Job>, oneshot::Receiver<Result<R, E>>)
+where
+    R: Send + 'static,
+    E: From<Error> + Send + 'static,
+    F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+{
+    let (reply, answer) = oneshot::channel();
+    (Box::new(Write { run: Some(run), outcome: None, reply }), answer)
 }
 
 impl Drop for Writer {

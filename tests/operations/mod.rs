@@ -33,6 +33,24 @@ fn create_user(client: &Client, account_id: &str, email: &str) -> String {
     user["User"]["UserId"].as_str().unwrap().to_owned()
 }
 
+/// Creates an account of each type whose people come from a provider, with a person in it: returns
+/// the ids of both, and the type.
+fn create_provided_accounts(client: &Client) -> [(String, String, &'static str); 2] {
+    let directory = json!({"DirectoryId": "d-1"});
+    let open_id = json!({"ClientId": "c", "Issuer": "https://id.example"});
+    [
+        ("a.example", "ConnectDirectory", directory, "EnterpriseDirectory"),
+        ("b.example", "ConnectOpenId", open_id, "EnterpriseOIDC"),
+    ]
+    .map(|(domain, operation, mut connection, account_type)| {
+        let account_id = create_enterprise_account(client, domain);
+        let user_id = create_user(client, &account_id, &format!("jane@{domain}"));
+        connection["AccountId"] = json!(account_id);
+        client.ok(operation, connection);
+        (account_id, user_id, account_type)
+    })
+}
+
 /// Invites a person into a Team account and returns the user's id.
 fn invite_user(client: &Client, account_id: &str, email: &str) -> String {
     client.ok("InviteUsers", json!({"AccountId": account_id, "UserEmailList": [email]}));

@@ -1,6 +1,9 @@
 //! `BatchSuspendUser` and `BatchUnsuspendUser`: what they do depends on the type of the account.
 
-use super::{create_enterprise_account, create_user, get_user, invite_user, user_errors, walk};
+use super::{
+    create_enterprise_account, create_provided_accounts, create_user, get_user, invite_user,
+    user_errors, walk,
+};
 use crate::harness::{Client, Server};
 use serde_json::{Value, json};
 
@@ -78,20 +81,7 @@ fn who_never_registered_comes_back_as_it_was() {
 fn directories_and_open_id_providers_suspend_their_own() {
     let server = Server::start();
     let client = server.client();
-    for (domain, operation, connection, account_type) in [
-        ("a.example", "ConnectDirectory", json!({"DirectoryId": "d-1"}), "EnterpriseDirectory"),
-        (
-            "b.example",
-            "ConnectOpenId",
-            json!({"ClientId": "c", "Issuer": "https://id.example"}),
-            "EnterpriseOIDC",
-        ),
-    ] {
-        let account_id = create_enterprise_account(&client, domain);
-        let user_id = create_user(&client, &account_id, &format!("jane@{domain}"));
-        let mut connect = connection;
-        connect["AccountId"] = json!(account_id);
-        client.ok(operation, connect);
+    for (account_id, user_id, account_type) in create_provided_accounts(&client) {
         for (operation, needed) in [
             ("BatchSuspendUser", "a Team or an EnterpriseLWA"),
             ("BatchUnsuspendUser", "an EnterpriseLWA"),

@@ -1,6 +1,6 @@
 //! `UpdateUser` and `BatchUpdateUser`: licences above all.
 
-use super::{create_enterprise_account, create_user, get_user, invite_user, user_errors, walk};
+use super::{create_provided_accounts, get_user, invite_user, user_errors, walk};
 use crate::harness::Server;
 use serde_json::json;
 
@@ -37,20 +37,7 @@ fn a_license_is_one_that_the_account_supports() {
 fn licenses_of_a_directory_or_an_open_id_provider_come_from_there() {
     let server = Server::start();
     let client = server.client();
-    for (domain, operation, connection, account_type) in [
-        ("a.example", "ConnectDirectory", json!({"DirectoryId": "d-1"}), "EnterpriseDirectory"),
-        (
-            "b.example",
-            "ConnectOpenId",
-            json!({"ClientId": "c", "Issuer": "https://id.example"}),
-            "EnterpriseOIDC",
-        ),
-    ] {
-        let account_id = create_enterprise_account(&client, domain);
-        let user_id = create_user(&client, &account_id, &format!("jane@{domain}"));
-        let mut connect = connection;
-        connect["AccountId"] = json!(account_id);
-        client.ok(operation, connect);
+    for (account_id, user_id, account_type) in create_provided_accounts(&client) {
         let change = json!({"AccountId": account_id, "UserId": user_id, "LicenseType": "Basic"});
         let (exception, message) = client.error("UpdateUser", change);
         assert_eq!(exception, "BadRequestException");
