@@ -11,9 +11,13 @@ use crate::protocol::sigv4::client::{Credentials, sign};
 use http::{HeaderMap, HeaderValue, Method};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value};
+use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
+use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8018";
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 const DEFAULT_REGION: &str = "us-east-1";
 /// The characters that RFC 3986 leaves as they are.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -67,18 +71,24 @@ impl Client {
                 ))
             })
         };
+        let endpoint = endpoint_url
+            .or_else(|| variable("AWS_ENDPOINT_URL_CHIME"))
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned());
+        let is_tls = endpoint.to_ascii_lowercase().starts_with("https:");
+        let bundle = variable(CA_BUNDLE).filter(|_| is_tls);
+        let roots = bundle.as_deref().map(authorities).transpose()?.unwrap_or(RootCerts::WebPki);
+        let tls = TlsConfig::builder().root_certs(roots).build();
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).tls_config(tls);
         Ok(Self {
-            endpoint: endpoint_url
-                .or_else(|| variable("AWS_ENDPOINT_URL_CHIME"))
-                .or_else(|| variable("AWS_ENDPOINT_URL"))
-                .unwrap_or_else(|| DEFAULT_ENDPOINT.to_owned()),
+            endpoint,
             region: variable("AWS_REGION")
                 .or_else(|| variable("AWS_DEFAULT_REGION"))
                 .unwrap_or_else(|| DEFAULT_REGION.to_owned()),
             access_key_id: required("AWS_ACCESS_KEY_ID")?,
             secret_access_key: Secret::new(required("AWS_SECRET_ACCESS_KEY")?),
             session_token: variable("AWS_SESSION_TOKEN"),
-            agent: ureq::Agent::config_builder().http_status_as_error(false).build().new_agent(),
+            agent: agent.build().new_agent(),
         })
     }
 
@@ -134,14 +144,49 @@ impl Client {
         })?;
         request.headers_mut().extend(signed);
         *request.uri_mut() = uri;
-        let response = self.agent.run(request).map_err(|error| {
-            CallError::Transport(format!(
-                "Could not connect to the endpoint URL \"{url}\": {error}. Is `campanile serve` \
-                 running there?"
-            ))
-        })?;
+        let response = self.agent.run(request).map_err(|error| unanswered(&url, &error))?;
         answer(operation, response)
     }
+}
+
+/// Reads the authorities that the AWS CLI would believe, in the place of the public ones.
+fn authorities(path: &str) -> Result<RootCerts, CallError> {
+    let wrong =
+        |reason: &str| CallError::Usage(format!("{CA_BUNDLE} is the file {path}: {reason}"));
+    let pem = std::fs::read(path).map_err(|error| wrong(&format!("it cannot be read: {error}")))?;
+    let mut certificates = Vec::new();
+    for item in parse_pem(&pem) {
+        match item {
+            Ok(PemItem::Certificate(certificate)) => certificates.push(certificate),
+            Ok(_) => {}
+            Err(_) => return Err(wrong("it is not in PEM form")),
+        }
+    }
+    if certificates.is_empty() {
+        return Err(wrong("it must hold certificates, from -----BEGIN CERTIFICATE----- on"));
+    }
+    Ok(RootCerts::Specific(Arc::new(certificates)))
+}
+
+fn unanswered(url: &str, error: &ureq::Error) -> CallError {
+    let is_tls = match error {
+        ureq::Error::Rustls(_) | ureq::Error::Tls(_) => true,
+        ureq::Error::Io(error) => {
+            error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+        }
+        _ => false,
+    };
+    CallError::Transport(if is_tls {
+        format!(
+            "SSL validation failed for {url}: {error}. If the certificate is of an authority of \
+             your own, name its PEM file in {CA_BUNDLE}"
+        )
+    } else {
+        format!(
+            "Could not connect to the endpoint URL \"{url}\": {error}. Is `campanile serve` \
+             running there?"
+        )
+    })
 }
 
 impl Client {

@@ -2,19 +2,22 @@
 
 use crate::access::{RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
-use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings};
+use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings, Tls};
 use crate::store::Location;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+use std::sync::Arc;
 use tracing::Level;
 
 const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
 const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
 const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 16] = [
     "CAMPANILE_CORS_ORIGIN",
     "CAMPANILE_DNS_SERVER",
+    "CAMPANILE_INSECURE_HTTP",
     "CAMPANILE_LISTEN",
     "CAMPANILE_LOG_FORMAT",
     "CAMPANILE_LOG_LEVEL",
@@ -25,6 +28,8 @@ const KNOWN: [&str; 13] = [
     ROOT_SECRET_ACCESS_KEY,
     "CAMPANILE_SMTP_URL",
     "CAMPANILE_STORE",
+    "CAMPANILE_TLS_CERT",
+    "CAMPANILE_TLS_KEY",
     "CAMPANILE_VERIFY_DOMAINS",
 ];
 
@@ -43,6 +48,20 @@ pub struct ServeArgs {
     #[arg(default_value = "127.0.0.1:8018", value_parser = parse_listen)]
     listen: SocketAddr,
 
+    /// Certificate to serve HTTPS with: a PEM file, the server's own first, then those of the
+    /// authorities between. SIGHUP reads it and its key again; open connections go on
+    #[arg(long, env = "CAMPANILE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+
+    /// Its private key: a PEM file that is not encrypted
+    #[arg(long, env = "CAMPANILE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+
+    /// Serve plain HTTP to other machines too, as behind a TLS proxy: without this and without a
+    /// certificate, the server listens on loopback addresses alone
+    #[arg(long, env = "CAMPANILE_INSECURE_HTTP")]
+    insecure_http: bool,
+
     /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
     #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE")]
     #[arg(default_value = "embedded:./campanile-data")]
@@ -55,7 +74,7 @@ pub struct ServeArgs {
     cors_origin: Vec<String>,
 
     /// URL by which people's browsers reach the server, for the links in mail, such as
-    /// https://chime.example.com; without it http://ADDRESS:PORT that it listens on
+    /// https://chime.example.com; without it the ADDRESS:PORT that it listens on
     #[arg(long, env = "CAMPANILE_PUBLIC_URL", value_name = "URL")]
     public_url: Option<PublicUrl>,
 
@@ -99,9 +118,12 @@ impl ServeArgs {
     /// Checks what the environment holds besides, and makes the server's settings of it all.
     pub fn settings(self) -> Result<Settings, String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        self.refuse_plain_http()?;
+        let tls = self.tls_cert.zip(self.tls_key);
         let mail = self.smtp_url.zip(self.mail_from);
         Ok(Settings {
             listen: self.listen,
+            tls: tls.map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new),
             store: self.store,
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
@@ -109,6 +131,20 @@ impl ServeArgs {
             dns: self.verify_domains.then(|| DnsSettings::new(self.dns_server)).transpose()?,
             mail: mail.map(|(url, from)| MailSettings::new(&url, &from)).transpose()?,
         })
+    }
+
+    fn refuse_plain_http(&self) -> Result<(), String> {
+        // A v4 address can be written as one of v6.
+        let is_loopback = self.listen.ip().to_canonical().is_loopback();
+        if is_loopback || self.tls_cert.is_some() || self.insecure_http {
+            return Ok(());
+        }
+        Err(format!(
+            "--listen (CAMPANILE_LISTEN) is {}, where other machines reach the server, and without \
+             TLS whoever is on the way can read what is sent. Set --tls-cert and --tls-key, listen \
+             on 127.0.0.1, or say --insecure-http, as behind a TLS proxy",
+            self.listen
+        ))
     }
 }
 

@@ -293,6 +293,15 @@ fn settings_that_cannot_be_are_refused_by_name() {
     for (name, value, words) in [
         ("CAMPANILE_LISTEN", "localhost", &["--listen", "localhost"][..]),
         ("CAMPANILE_LISTEN", "127.0.0.1:70000", &["--listen", "127.0.0.1:70000"]),
+        (
+            "CAMPANILE_LISTEN",
+            "0.0.0.0:0",
+            &["--listen", "0.0.0.0:0", "--tls-cert", "--insecure-http"],
+        ),
+        ("CAMPANILE_LISTEN", "[::]:0", &["--listen", "[::]:0"]),
+        ("CAMPANILE_TLS_CERT", "cert.pem", &["--tls-key"]),
+        ("CAMPANILE_TLS_KEY", "key.pem", &["--tls-cert"]),
+        ("CAMPANILE_INSECURE_HTTP", "maybe", &["--insecure-http", "maybe"]),
         ("CAMPANILE_STORE", "embedded:", &["--store", "embedded:", "needs a folder"]),
         ("CAMPANILE_STORE", "memory:x", &["--store", "memory:x", "takes nothing"]),
         ("CAMPANILE_CORS_ORIGIN", "example.com", &["--cors-origin", "example.com", "://"]),

@@ -20,5 +20,6 @@ mod power_loss;
 mod protocol;
 mod state_machine;
 mod tidy;
+mod tls;
 mod transfer;
 mod upgrade;

@@ -176,6 +176,8 @@ fn only_the_edges_name_sockets_runtimes_and_http() {
         ("hyper_util::", edges),
         ("ureq::", edges),
         ("lettre::", edges),
+        ("rustls::", edges),
+        ("tokio_rustls::", edges),
         ("hickory_resolver::", edges),
         ("TcpStream", edges),
         ("TcpListener", edges),

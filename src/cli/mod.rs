@@ -10,7 +10,6 @@ use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// The exit codes of the AWS CLI: a wrong command line, and an error that the service answered.
@@ -20,7 +19,9 @@ const GENERAL: u8 = 255;
 
 const CREDENTIAL_HELP: &str = "\
 The credential comes from the environment, as for every AWS client: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY and, if there is one, AWS_SESSION_TOKEN; the region from AWS_REGION.";
+AWS_SECRET_ACCESS_KEY and, if there is one, AWS_SESSION_TOKEN; the region from AWS_REGION.
+An https:// endpoint must have a certificate of a public authority, or of one in the PEM file that
+AWS_CA_BUNDLE names.";
 
 /// The Amazon Chime administration API, on a machine of your own
 #[derive(Debug, Parser)]
@@ -133,22 +134,22 @@ fn serve(args: ServeArgs) -> ExitCode {
 /// Says where the server is, and shows a new root credential the one time that it is shown.
 fn announce(server: &Server) -> io::Result<()> {
     let address = server.address();
-    if !address.ip().is_loopback() {
+    let scheme = server.scheme();
+    if scheme == "http" && !address.ip().to_canonical().is_loopback() {
         tracing::warn!(
-            "listening on {address} without TLS: whoever is on the network can read what is sent. \
-             Put a TLS proxy before it, or bind to 127.0.0.1"
+            "listening on {address} without TLS, as --insecure-http says: whoever is on the \
+             network can read what is sent"
         );
     }
     let mut out = io::stdout().lock();
     if let Some(root) = server.new_root() {
-        out.write_all(paste(root, address).as_bytes())?;
+        out.write_all(paste(root, &PublicUrl::of(scheme, address)).as_bytes())?;
     }
-    writeln!(out, "listening on http://{address}")?;
+    writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()
 }
 
-fn paste(root: &NewRoot, address: SocketAddr) -> String {
-    let url = PublicUrl::of(address);
+fn paste(root: &NewRoot, url: &PublicUrl) -> String {
     format!(
         "\
 # A root credential for the AWS account {} was made. Its secret is shown this once:

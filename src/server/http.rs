@@ -2,6 +2,7 @@
 
 use super::cors::{self, Origins};
 use super::refusal::Refusing;
+use super::tls::Tls;
 use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::{Api, REQUEST_ID, Request, failure, new_request_id, request_id_header};
 use bytes::Bytes;
@@ -17,8 +18,12 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 
 /// How long a body may be, in bytes.
 const BODY_BYTES_MAX: usize = 1 << 20;
@@ -33,6 +38,8 @@ pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
 const HEADERS_MAX: usize = 100;
 /// How many connections may be open; a further one waits to be accepted.
 const CONNECTIONS_MAX: usize = 10_000;
+/// How long a client may take for the handshake of TLS.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take to send a request's head, or be idle between requests.
 const HEAD_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a client may take to send a body.
@@ -42,9 +49,13 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests after it failed, which it does when no file descriptor is left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
+/// A connection's place among those that may be open.
+type Place = OwnedSemaphorePermit;
+
 /// Serves connections until told to stop, then waits for the requests that have begun.
 pub(super) async fn serve(
     listener: TcpListener,
+    tls: Option<Arc<Tls>>,
     api: Arc<Api>,
     cors_origins: Origins,
     stop: impl Future<Output = ()>,
@@ -52,28 +63,42 @@ pub(super) async fn serve(
     let origins = Arc::new(cors_origins);
     let graceful = GracefulShutdown::new();
     let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let mut handshakes = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
+    let shared = || (Arc::clone(&api), Arc::clone(&origins));
     loop {
-        let (stream, place) = tokio::select! {
+        tokio::select! {
             () = &mut stop => break,
-            accepted = accept(&listener, &places) => accepted,
-        };
-        serve_connection(stream, place, Arc::clone(&api), Arc::clone(&origins), &graceful);
+            (stream, place) = accept(&listener, &places) => match &tls {
+                None => serve_connection(stream, place, shared(), &graceful),
+                Some(tls) => {
+                    handshakes.spawn(handshake(TlsAcceptor::from(tls.config()), stream, place));
+                }
+            },
+            Some(ended) = handshakes.join_next() => {
+                if let Ok(Some((stream, place))) = ended {
+                    serve_connection(stream, place, shared(), &graceful);
+                }
+            }
+        }
     }
-    drop(listener);
+    // Nobody has asked anything yet on a connection whose handshake goes on.
+    drop((listener, handshakes));
     if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
         tracing::warn!("stopped with requests unanswered: they took over {DRAIN_TIMEOUT:?}");
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> (TcpStream, OwnedSemaphorePermit) {
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Place) {
     let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, _)) => {
+                // Answers are written whole; waiting to fill a segment only delays them. A socket
+                // that refuses the option works without it.
+                stream.set_nodelay(true).ok();
+                return (stream, place);
+            }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
                 tokio::time::sleep(ACCEPT_RETRY).await;
@@ -82,16 +107,26 @@ async fn accept(
     }
 }
 
-fn serve_connection(
+/// Makes a connection one of TLS, if the client does its part in time.
+async fn handshake(
+    acceptor: TlsAcceptor,
     stream: TcpStream,
-    place: OwnedSemaphorePermit,
-    api: Arc<Api>,
-    origins: Arc<Origins>,
+    place: Place,
+) -> Option<(TlsStream<TcpStream>, Place)> {
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
+        Ok(Ok(stream)) => return Some((stream, place)),
+        Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
+        Err(_) => tracing::debug!("a TLS handshake took over {HANDSHAKE_TIMEOUT:?}"),
+    }
+    None
+}
+
+fn serve_connection(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: Place,
+    (api, origins): (Arc<Api>, Arc<Origins>),
     graceful: &GracefulShutdown,
 ) {
-    // Answers are written whole; waiting to fill a segment only delays them. A socket that refuses
-    // the option works without it.
-    stream.set_nodelay(true).ok();
     let service = service_fn(move |request| {
         let (api, origins) = (Arc::clone(&api), Arc::clone(&origins));
         async move { Ok::<_, Infallible>(respond(&api, &origins, request).await) }

@@ -7,11 +7,13 @@ mod process;
 mod public_url;
 mod refusal;
 pub mod telemetry;
+mod tls;
 
 pub use cors::Origins;
 pub use duties::{DnsSettings, MailSettings};
 pub use process::run;
 pub use public_url::PublicUrl;
+pub use tls::Tls;
 
 use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
@@ -33,6 +35,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where everything is kept.
     pub store: Location,
+    /// The certificate to show; without it, HTTP is plain.
+    pub tls: Option<Arc<Tls>>,
     /// What is fixed of the root credential.
     pub root: RootSettings,
     /// The origins whose pages may call.
@@ -47,13 +51,12 @@ pub struct Settings {
 
 impl Settings {
     /// Tells the log what can be meant so, and mostly is not.
-    fn warn(&self, address: SocketAddr) {
+    fn warn(&self, listening: &PublicUrl) {
         let Some(mail) = &self.mail else { return };
         if self.public_url.is_none() {
             tracing::warn!(
-                "links in mail begin with {}, where the people who get them may not find this \
-                 server. Set --public-url",
-                PublicUrl::of(address)
+                "links in mail begin with {listening}, where the people who get them may not find \
+                 this server. Set --public-url"
             );
         }
         if mail.password_is_in_clear {
@@ -70,6 +73,7 @@ impl Settings {
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
     api: Arc<Api>,
     cors_origins: Origins,
     duties: Duties,
@@ -118,21 +122,33 @@ impl Server {
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
         let store = Arc::new(store);
-        settings.warn(address);
+        let url = PublicUrl::of(scheme(settings.tls.as_deref()), address);
+        settings.warn(&url);
         let beside = Beside {
             store: &store,
             clock: &clock,
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
-            public_url: settings.public_url.unwrap_or_else(|| PublicUrl::of(address)),
+            public_url: settings.public_url.unwrap_or(url),
         };
         let (duties, setup) = beside.set_up(settings.mail, settings.dns);
         let api = Arc::new(Api::new(store, deployment, clock, setup));
-        Ok(Self { listener, address, api, cors_origins: settings.cors_origins, duties, new_root })
+        let Settings { tls, cors_origins, .. } = settings;
+        Ok(Self { listener, address, tls, api, cors_origins, duties, new_root })
     }
 
     /// Returns the address that the server is bound to.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Returns the scheme of the server's URL: https with TLS.
+    pub fn scheme(&self) -> &'static str {
+        scheme(self.tls.as_deref())
+    }
+
+    /// Returns the certificate that is shown, if there is one.
+    fn tls(&self) -> Option<Arc<Tls>> {
+        self.tls.clone()
     }
 
     /// Returns the root credential, if this start made it.
@@ -144,9 +160,13 @@ impl Server {
     /// beside them.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) {
         self.duties.start();
-        http::serve(self.listener, self.api, self.cors_origins, stop).await;
+        http::serve(self.listener, self.tls, self.api, self.cors_origins, stop).await;
         self.duties.stop().await;
     }
+}
+
+fn scheme(tls: Option<&Tls>) -> &'static str {
+    if tls.is_some() { "https" } else { "http" }
 }
 
 /// What duties need to know, each of them some of it.

@@ -1,9 +1,10 @@
 //! The process: its runtime, and the signals that stop it.
 
-use super::{Server, Settings};
+use super::{Server, Settings, Tls};
 use crate::clock::Clock;
 use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,6 +16,10 @@ pub fn run(
     Runtime::new()?.block_on(async {
         let server = Server::start(settings, Clock::system()).await?;
         let stop = stop_signal()?;
+        // Without TLS there is nothing to read again, and a terminal that goes ends the server.
+        if let Some(tls) = server.tls() {
+            reload_at_signals(tls)?;
+        }
         announce(&server)?;
         server.serve(stop).await;
         Ok(())
@@ -31,4 +36,16 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
         }
         tracing::info!("stopping: no new connections; open requests are finished");
     })
+}
+
+fn reload_at_signals(tls: Arc<Tls>) -> io::Result<()> {
+    let mut hang_up = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hang_up.recv().await.is_some() {
+            let tls = Arc::clone(&tls);
+            // Files of a network may take their time. A reload that panics has changed nothing.
+            tokio::task::spawn_blocking(move || tls.reload()).await.ok();
+        }
+    });
+    Ok(())
 }

@@ -13,13 +13,13 @@ pub struct PublicUrl(String);
 
 impl PublicUrl {
     /// Returns the URL under which this machine finds a server that listens on an address.
-    pub fn of(address: SocketAddr) -> Self {
+    pub fn of(scheme: &str, address: SocketAddr) -> Self {
         let host = match address.ip() {
             IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
-        Self(format!("http://{}", SocketAddr::new(host, address.port())))
+        Self(format!("{scheme}://{}", SocketAddr::new(host, address.port())))
     }
 }
 

@@ -87,7 +87,7 @@ pub fn try_exchange(address: SocketAddr, request: &[u8]) -> Result<Answer> {
 }
 
 /// A connection to a server, on which a test says every byte.
-pub struct Connection(TcpStream);
+pub struct Connection<S = TcpStream>(S);
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
@@ -100,14 +100,26 @@ impl Connection {
         Ok(Self(stream))
     }
 
-    /// Sends bytes. A server that has seen enough may close before all is sent; its answer counts.
-    pub fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).ok();
-    }
-
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) {
         self.0.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+impl<S: Read + Write> Connection<S> {
+    /// Goes on with a connection that is open already, as one of TLS.
+    pub fn over(stream: S) -> Self {
+        Self(stream)
+    }
+
+    /// Returns what is below.
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.0
+    }
+
+    /// Sends bytes. A server that has seen enough may close before all is sent; its answer counts.
+    pub fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).ok();
     }
 
     /// Reads one answer.
@@ -160,14 +172,19 @@ impl Connection {
         Ok(String::from_utf8(head).unwrap())
     }
 
-    /// Waits until the server closes, and asserts that it has nothing more to say.
-    pub fn assert_closed(&mut self) {
+    /// Waits until the server closes, and returns what it has written before.
+    pub fn rest(&mut self) -> Vec<u8> {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
         }
-        assert_eq!(String::from_utf8_lossy(&rest), "");
+        rest
+    }
+
+    /// Waits until the server closes, and asserts that it has nothing more to say.
+    pub fn assert_closed(&mut self) {
+        assert_eq!(String::from_utf8_lossy(&self.rest()), "");
     }
 }
 

@@ -5,6 +5,7 @@ pub mod entries;
 pub mod http;
 pub mod process;
 pub mod smtp;
+pub mod tls;
 pub mod workload;
 
 pub use http::{Answer, exchange};
@@ -17,7 +18,7 @@ use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings};
+use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings, Tls};
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
@@ -56,6 +57,8 @@ pub struct Options {
     pub dns_server: Option<SocketAddr>,
     /// Where people's browsers find the server.
     pub public_url: Option<&'static str>,
+    /// The certificate that the server shows; without it, HTTP is plain.
+    pub tls: Option<Arc<Tls>>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -105,6 +108,7 @@ impl Server {
         clock.move_time(options.ahead);
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
+            tls: options.tls,
             store: location.clone(),
             root: RootSettings {
                 access_key: Some((

@@ -4,6 +4,7 @@ use super::{Client, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, ROOT_SECRET_ACCESS_
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
@@ -52,8 +53,9 @@ impl Process {
                 let code = child.wait().unwrap().code();
                 return Err(Ended { code, stdout: printed, stderr: text_of(&mut stderr) });
             }
-            if let Some(address) = printed[begin..].strip_prefix("listening on http://") {
-                let address = address.trim_end().parse().unwrap();
+            if let Some(url) = printed[begin..].strip_prefix("listening on ") {
+                let (_, address) = url.trim_end().split_once("://").unwrap();
+                let address = address.parse().unwrap();
                 printed.truncate(begin);
                 let server = child.id();
                 return Ok(Self { address, printed, child, server, stdout, stderr });
@@ -77,6 +79,19 @@ impl Process {
     /// Tells the server to stop, as a supervisor would, and lets it.
     pub fn terminate(&self) {
         self.signal("TERM");
+    }
+
+    /// Tells the server to read its certificate again.
+    pub fn hang_up(&self) {
+        self.signal("HUP");
+    }
+
+    /// Returns what the server has written to its log so far.
+    pub fn log(&self) -> String {
+        // The place in the file is the server's too, which goes on writing there.
+        let mut text = vec![0; self.stderr.metadata().unwrap().len().try_into().unwrap()];
+        self.stderr.read_exact_at(&mut text, 0).unwrap();
+        String::from_utf8_lossy(&text).into_owned()
     }
 
     /// Tells the server to stop, and waits until it has.

@@ -20,6 +20,7 @@ mod secrets;
 mod signatures;
 mod signer;
 mod sts;
+mod tls;
 
 use crate::harness::{Answer, Client, exchange, http};
 use ::http::{HeaderMap, HeaderName, HeaderValue};
