@@ -113,23 +113,35 @@ impl PersonalPin {
     }
 }
 
-constrained_string! {
-    /// The name of an internet domain, such as example.com.
-    DomainName, "{:?}", |text| {
-        let letters =
-            |label: &str| label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-');
+/// The name of an internet domain, such as example.com. Whatever case it came in, it is in lower case:
+/// the two name one domain.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct DomainName(String);
+
+impl<'de> Deserialize<'de> for DomainName {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?.to_ascii_lowercase();
         let is_label = |label: &str| {
             (1..=63).contains(&label.len())
-                && letters(label)
+                && label.bytes().all(|it| it.is_ascii_alphanumeric() || it == b'-')
                 && !label.starts_with('-')
                 && !label.ends_with('-')
         };
-        let is_domain = text.len() <= 253 && text.contains('.') && text.split('.').all(is_label);
-        if is_domain {
-            return Ok(());
+        if name.len() <= 253 && name.contains('.') && name.split('.').all(is_label) {
+            return Ok(Self(name));
         }
-        Err("Member must be a domain name, such as example.com; other letters than those of ASCII \
-             are written as xn--…".to_owned())
+        Err(D::Error::custom(
+            "Member must be a domain name, such as example.com; other letters than those of ASCII \
+             are written as xn--…",
+        ))
+    }
+}
+
+impl Deref for DomainName {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
     }
 }
 

@@ -469,6 +469,20 @@ fn where_domains_are_verified_only_the_root_imports_them_as_such() {
     assert_counts(&theirs.ok("ImportAccounts", verified), 0, 0, 1);
 }
 
+#[test]
+fn a_domain_is_the_same_in_every_case() {
+    let server = Server::start();
+    let client = server.client();
+    let enterprise = json!({"AccountType": "EnterpriseLWA"});
+    let item = |id: &str, domain: &str| json!([{"Account": account(id, enterprise.clone()), "Domains": [{"DomainName": domain}]}]);
+    assert_counts(&import_accounts(&client, item("a", "Example.COM")), 1, 0, 0);
+    assert_counts(&import_accounts(&client, item("a", "example.com")), 0, 0, 1);
+    let answer = import_accounts(&client, item("b", "EXAMPLE.com"));
+    assert_refused(&answer, (0, "Domains"), "Conflict", &["example.com belongs to another"]);
+    let listed = client.ok("ListDomains", json!({"AccountId": "a"}));
+    assert_eq!(listed["Domains"][0]["DomainName"], "example.com");
+}
+
 /// Members that nobody knows come back as they were, among those that are known.
 #[test]
 fn members_that_nobody_knows_are_kept() {

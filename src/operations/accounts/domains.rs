@@ -175,7 +175,7 @@ pub(in super::super) fn claim_domain(
     request: &DomainRequest,
 ) -> Result<ClaimDomainResponse> {
     let account = writable_account(cx, &request.account_id)?;
-    let name = &request.domain_name.to_ascii_lowercase();
+    let name = &*request.domain_name;
     let domains = domains_of(&account.aws_account_id, &account.account_id);
     if let Some(domain) = cx.tx.get::<DomainRecord>(&domains.clone().string(name))? {
         let domain = if cx.terms.verify_domains { renewed(cx, domain)? } else { domain };
@@ -195,7 +195,7 @@ pub(in super::super) fn claim_domain(
     let domain = DomainRecord {
         aws_account_id: account.aws_account_id.clone(),
         account_id: account.account_id.clone(),
-        domain_name: name.clone(),
+        domain_name: name.to_owned(),
         domain_status: DomainStatus::PendingVerification,
         claimed_timestamp: cx.now,
         verified_timestamp: None,
@@ -223,7 +223,7 @@ pub(in super::super) fn release_domain(
 ) -> Result<AccountResponse> {
     let account = writable_account(cx, &request.account_id)?;
     let domains = domains_of(&account.aws_account_id, &account.account_id);
-    let name = &request.domain_name.to_ascii_lowercase();
+    let name = &*request.domain_name;
     let domain: DomainRecord = cx.tx.get(&domains.string(name))?.ok_or_else(|| {
         Error::not_found(format!("Domain {name} not found in account {}", account.account_id))
     })?;
