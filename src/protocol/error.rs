@@ -74,6 +74,11 @@ impl Error {
         self.exception
     }
 
+    /// Tells whether the fault is the server's and not the client's.
+    pub fn is_server_fault(&self) -> bool {
+        self.exception.status().is_server_error()
+    }
+
     /// Returns the text that the client reads.
     pub fn message(&self) -> &str {
         &self.message

@@ -165,15 +165,15 @@ impl Api {
             Admitted::Write(write) => write,
         };
         let Write { operation, call, after_delivery, admission } = write;
-        let (api, settled) = (Arc::clone(self), admission.clone());
-        let mut body =
-            self.store.write(move |tx| call(&mut Context::new(tx, &settled, &api.terms))).await?;
+        let again = after_delivery.map(|call| (call, admission.clone()));
+        let api = Arc::clone(self);
+        let mut body = self.store.write(move |tx| api.run(&call, tx, &admission)).await?;
         if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
             wake();
         }
-        if let (Some(Deliver(deliver)), Some(after_delivery)) = (&self.deliver, after_delivery) {
+        if let (Some(Deliver(deliver)), Some((call, admission))) = (&self.deliver, again) {
             deliver().await;
-            let read = || self.store.read(|tx| self.run(&after_delivery, tx, &admission));
+            let read = || self.store.read(|tx| self.run(&call, tx, &admission));
             // What was written stays so, and can be told, whatever becomes of this.
             body = guarded(read).unwrap_or(body);
         }
@@ -385,7 +385,7 @@ fn answer(
 fn log(request: &Request, error: &Error, request_id: &str) {
     let (target, secret) = acceptance::loggable(path_of(&request.target));
     let method = &request.method;
-    if error.exception().status().is_server_error() {
+    if error.is_server_fault() {
         let (exception, causes) = (error.exception().name(), error.causes());
         tracing::error!(request_id, %method, target, "{exception}{causes}");
     } else {

@@ -5,8 +5,8 @@
 
 use super::record::{AccountType, LicenseGroup, OpenIdConfig};
 use super::{
-    AccountRecord, AccountResponse, enterprise_account, not_of_type, response, supported_license,
-    writable_account,
+    AccountRecord, AccountRequest, AccountResponse, enterprise_account, not_of_type, response,
+    supported_license, writable_account,
 };
 use crate::operations::{Context, users};
 use crate::protocol::error::{Error, Result};
@@ -41,13 +41,6 @@ pub struct ConnectOpenIdRequest {
     account_id: NonEmptyString,
     client_id: ShortString,
     issuer: ShortString,
-}
-
-/// The request of `DisconnectDirectory` and `DisconnectOpenId`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DisconnectRequest {
-    account_id: NonEmptyString,
 }
 
 /// The request of `UpdateSupportedLicenses`.
@@ -93,7 +86,7 @@ pub(in super::super) fn connect_directory(
 /// Disconnects an account's directory; its users sign in with Login with Amazon from then on.
 pub(in super::super) fn disconnect_directory(
     cx: &mut Context<'_>,
-    request: &DisconnectRequest,
+    request: &AccountRequest,
 ) -> Result<AccountResponse> {
     disconnect(cx, &request.account_id, AccountType::EnterpriseDirectory)
 }
@@ -130,7 +123,7 @@ pub(in super::super) fn connect_open_id(
 /// Disconnects an account's OpenID provider; its users sign in with Login with Amazon from then on.
 pub(in super::super) fn disconnect_open_id(
     cx: &mut Context<'_>,
-    request: &DisconnectRequest,
+    request: &AccountRequest,
 ) -> Result<AccountResponse> {
     disconnect(cx, &request.account_id, AccountType::EnterpriseOidc)
 }

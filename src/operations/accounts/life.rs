@@ -3,12 +3,12 @@
 //! AWS left these to its console and its support. Extension operations do them here.
 
 use super::record::{Account, AccountStatus, account_key, deleted_accounts};
-use super::{AccountRecord, AccountResponse, existing_account, response};
+use super::{AccountRecord, AccountRequest, AccountResponse, existing_account, response};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
 use crate::operations::{Context, users};
 use crate::protocol::error::{Error, Result};
-use crate::protocol::shapes::{NonEmptyString, ProfileServiceMaxResults, WithOthers};
+use crate::protocol::shapes::{ProfileServiceMaxResults, WithOthers};
 use crate::store::{self, Key, Page, Table, Tx};
 use serde::{Deserialize, Serialize};
 
@@ -16,13 +16,6 @@ use serde::{Deserialize, Serialize};
 const PURGED_USERS_MAX: usize = 200;
 
 // Shapes.
-
-/// The request of `SuspendAccount`, `ActivateAccount` and `RestoreAccount`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct AccountRequest {
-    account_id: NonEmptyString,
-}
 
 /// The request of `ListDeletedAccounts`.
 #[derive(Clone, Debug, Deserialize)]

@@ -27,17 +27,10 @@ pub struct CreateAccountRequest {
     name: AccountName,
 }
 
-/// The request of `DeleteAccount`.
+/// The request of the operations that take an account and nothing else.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct DeleteAccountRequest {
-    account_id: NonEmptyString,
-}
-
-/// The request of `GetAccount`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GetAccountRequest {
+pub struct AccountRequest {
     account_id: NonEmptyString,
 }
 
@@ -90,10 +83,7 @@ pub(super) fn create_account(
 }
 
 /// Puts an account away for 90 days, in which it can be restored.
-pub(super) fn delete_account(
-    cx: &mut Context<'_>,
-    request: &DeleteAccountRequest,
-) -> Result<Empty> {
+pub(super) fn delete_account(cx: &mut Context<'_>, request: &AccountRequest) -> Result<Empty> {
     let account = existing_account(cx, &request.account_id)?;
     check_deletable(cx, &account)?;
     domains::drop_pending(cx, &account)?;
@@ -109,7 +99,7 @@ pub(super) fn delete_account(
 /// Returns an account.
 pub(super) fn get_account(
     cx: &mut Context<'_>,
-    request: &GetAccountRequest,
+    request: &AccountRequest,
 ) -> Result<AccountResponse> {
     let account = existing_account(cx, &request.account_id)?;
     Ok(response(cx, account))

@@ -1,7 +1,7 @@
 //! What an account is set to: its settings, its sign-in delegate groups, its message retention.
 
 use super::record::{AccountRecord, AccountSettings, Retention, SigninDelegateGroup};
-use super::{enterprise_account, existing_account, not_of_type, writable_account};
+use super::{AccountRequest, enterprise_account, existing_account, not_of_type, writable_account};
 use crate::clock::Timestamp;
 use crate::operations::{Context, Empty};
 use crate::protocol::error::{Error, Result};
@@ -16,13 +16,6 @@ pub(in super::super) const SIGNIN_DELEGATE_GROUPS_MAX: usize = 100;
 const GRACE_MILLISECONDS: i64 = 30 * 24 * 60 * 60 * 1000;
 
 // Shapes.
-
-/// The request of `GetAccountSettings` and `GetRetentionSettings`.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GetSettingsRequest {
-    account_id: NonEmptyString,
-}
 
 /// The request of `UpdateAccountSettings`.
 #[derive(Clone, Debug, Deserialize)]
@@ -141,7 +134,7 @@ impl RetentionSettings {
 /// Returns what an account lets its users do.
 pub(in super::super) fn get_account_settings(
     cx: &mut Context<'_>,
-    request: &GetSettingsRequest,
+    request: &AccountRequest,
 ) -> Result<GetAccountSettingsResponse> {
     let account = existing_account(cx, &request.account_id)?;
     Ok(GetAccountSettingsResponse { account_settings: account.settings.into() })
@@ -213,7 +206,7 @@ pub(in super::super) fn disassociate_signin_delegate_groups(
 /// Returns for how long an Enterprise account keeps messages.
 pub(in super::super) fn get_retention_settings(
     cx: &mut Context<'_>,
-    request: &GetSettingsRequest,
+    request: &AccountRequest,
 ) -> Result<GetRetentionSettingsResponse> {
     let AccountRecord { retention, .. } = match existing_account(cx, &request.account_id)? {
         account if account.is_enterprise() => account,

@@ -12,7 +12,7 @@ pub use saved::bytes_max;
 
 use super::Context;
 use crate::protocol::decode::Fault;
-use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::AwsAccountId;
 use crate::store::{self, Key};
 use serde::Serialize;
@@ -156,14 +156,11 @@ impl Import {
             Err(refusal) => refusal,
         };
         for (member, error) in refusal {
-            let exception = error.exception();
-            if exception == Exception::ServiceFailureException
-                || exception == Exception::ServiceUnavailableException
-            {
+            if error.is_server_fault() {
                 return Err(error);
             }
             self.response.item_errors.push(ItemError {
-                error_code: exception.code(),
+                error_code: error.exception().code(),
                 error_message: error.message().to_owned(),
                 index,
                 member,

@@ -13,7 +13,7 @@ use super::accounts::{
 };
 use super::next_token::Query;
 use super::{Context, Empty};
-use crate::protocol::error::{Error, Exception, Result};
+use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{
     EmailAddress, License, List, NonEmptyString, PersonalPin, ProfileServiceMaxResults,
     SensitiveString, WithOthers,
@@ -285,9 +285,7 @@ impl UserErrorsResponse {
     /// Adds what went wrong with one user; what went wrong with the server fails the whole.
     fn add(&mut self, user_id: &str, result: Result<()>) -> Result<()> {
         let Err(error) = result else { return Ok(()) };
-        if error.exception() == Exception::ServiceFailureException
-            || error.exception() == Exception::ServiceUnavailableException
-        {
+        if error.is_server_fault() {
             return Err(error);
         }
         self.user_errors.push(UserError {
