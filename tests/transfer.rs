@@ -429,6 +429,22 @@ fn every_fault_is_told_with_its_file_and_path_and_nothing_is_imported() {
     assert_faults(&server, files.path(), &["."], faults);
 }
 
+#[test]
+fn one_domain_of_two_accounts_is_told_before_anything_is_sent() {
+    let server = Server::start();
+    let files = folder(&[(
+        "shared.json",
+        r#"{"Account": {"AccountId": "a", "Name": "a"}}{"Account": {"AccountId": "b", "Name": "b"}}
+        {"Domains": [{"AccountId": "a", "DomainName": "Example.com"},
+        {"AccountId": "b", "DomainName": "example.COM"}]}"#,
+    )]);
+    let faults: &[&[&str]] = &[&[
+        "shared.json: document 3: Domains[1].DomainName: the domain belongs to another account, \
+         too: shared.json: document 3: Domains[0]",
+    ]];
+    assert_faults(&server, files.path(), &["shared.json"], faults);
+}
+
 /// What only the server knows is a fault like the others, and told with the file and the path.
 #[test]
 fn faults_that_the_server_finds_are_told_in_the_same_way() {

@@ -3,7 +3,7 @@
 //! The same thing may stand in several documents, and a thing's parts anywhere; so all is staged,
 //! merged and compared on disk, however much it is.
 
-use crate::protocol::shapes::EmailAddress;
+use crate::protocol::shapes::{DomainName, EmailAddress};
 use crate::store::{self, Error, Key, Location, Page, Position, Record, Store, Table, Tx};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -181,8 +181,10 @@ impl Staged {
             let held = domains.members.iter().filter(|(_, domain)| {
                 domain.get("DomainStatus") != Some(&json!("PendingVerification"))
             });
+            let names = held
+                .filter_map(|(_, domain)| DomainName::deserialize(domain.get("DomainName")?).ok());
             keys.extend(
-                held.map(|(name, _)| ("DomainName", Key::of(Table::VerifiedDomains).string(name))),
+                names.map(|name| ("DomainName", Key::of(Table::VerifiedDomains).string(&name))),
             );
         }
         keys
