@@ -6,16 +6,17 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use campanile::access::Caller;
+use campanile::access::{Caller, Principal};
 use campanile::clock::Timestamp;
 use campanile::operations::users::links::LinkKey;
-use campanile::operations::{Admission, Context, Form, Operation, Terms, TokenKey, table};
+use campanile::operations::{Admission, Context, Form, Operation, Origin, Terms, TokenKey, table};
 use campanile::protocol::decode::Members;
 use campanile::protocol::error::{Exception, Result};
 use campanile::store::{Memory, Store};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 
 static LISTS: LazyLock<Lists> = LazyLock::new(Lists::filled);
@@ -114,11 +115,20 @@ fn admission(aws_account_id: &str) -> Admission {
         caller: Caller {
             aws_account_id: aws_account_id.to_owned(),
             arn: format!("arn:aws:iam::{aws_account_id}:root"),
-            is_deployment_root: false,
+            user_id: aws_account_id.to_owned(),
+            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
+            principal: Principal::Root,
         },
         now: Timestamp::from_millisecond(0).expect("it is in range"),
         form: Form::Current,
         seed: [0; 32],
+        request_id: String::new(),
+        origin: Origin {
+            source_ip: IpAddr::from([127, 0, 0, 1]),
+            secure_transport: false,
+            user_agent: None,
+            region: "us-east-1".to_owned(),
+        },
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a deployment knows about itself: its root, and the secret behind its page tokens.
 
-use super::{AccessKeyRecord, Caller, Credential, Secret, root_arn};
+use super::{AccessKeyRecord, Caller, Credential, Principal, Secret, root_arn};
 use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Store, Table, Tx};
 use base64::Engine;
@@ -105,7 +105,9 @@ impl Deployment {
             caller: Caller {
                 aws_account_id: self.root_aws_account_id.clone(),
                 arn: root_arn(&self.root_aws_account_id),
-                is_deployment_root: true,
+                user_id: self.root_aws_account_id.clone(),
+                access_key_id: self.root_access_key_id.clone(),
+                principal: Principal::DeploymentRoot,
             },
             secret_access_key: self.root_secret_access_key.clone(),
         }

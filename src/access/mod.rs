@@ -18,8 +18,21 @@ pub struct Caller {
     pub aws_account_id: String,
     /// The caller's ARN.
     pub arn: String,
-    /// Whether this is the deployment's own root, who may let others in.
-    pub is_deployment_root: bool,
+    /// The caller's unique id; for a root, its AWS account.
+    pub user_id: String,
+    /// The key that signed.
+    pub access_key_id: String,
+    /// What kind of caller this is.
+    pub principal: Principal,
+}
+
+/// The kinds of callers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Principal {
+    /// The deployment's own root, who may let other AWS accounts in.
+    DeploymentRoot,
+    /// The root of an AWS account.
+    Root,
 }
 
 impl Caller {
@@ -28,7 +41,13 @@ impl Caller {
     /// Every caller is the root of its AWS account, so that it may do everything in it. Keys reach
     /// beyond an AWS account, so that they are the deployment root's alone.
     pub fn may(&self, action: &str) -> bool {
-        self.is_deployment_root || !action.ends_with("AccessKey") && !action.ends_with("AccessKeys")
+        self.is_deployment_root()
+            || !action.ends_with("AccessKey") && !action.ends_with("AccessKeys")
+    }
+
+    /// Tells whether this is the deployment's own root.
+    pub fn is_deployment_root(&self) -> bool {
+        self.principal == Principal::DeploymentRoot
     }
 }
 
@@ -51,8 +70,10 @@ impl Credential {
         Ok(record.filter(|record| record.status == Status::Active).map(|record| Self {
             caller: Caller {
                 arn: record.arn(),
+                user_id: record.aws_account_id.clone(),
                 aws_account_id: record.aws_account_id,
-                is_deployment_root: false,
+                access_key_id: record.access_key_id,
+                principal: Principal::Root,
             },
             secret_access_key: record.secret_access_key,
         }))

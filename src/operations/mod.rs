@@ -30,6 +30,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::net::IpAddr;
 
 /// Returns every operation that the server knows, in the order of the resources.
 ///
@@ -302,6 +303,23 @@ pub struct Admission {
     pub form: Form,
     /// Where the request's random numbers begin.
     pub seed: [u8; 32],
+    /// The id under which the answer and the log know the request.
+    pub request_id: String,
+    /// Where the request came from.
+    pub origin: Origin,
+}
+
+/// Where a request came from.
+#[derive(Clone, Debug)]
+pub struct Origin {
+    /// The address of who sent it.
+    pub source_ip: IpAddr,
+    /// Whether it came by TLS.
+    pub secure_transport: bool,
+    /// What its client calls itself.
+    pub user_agent: Option<String>,
+    /// The region that it was signed for.
+    pub region: String,
 }
 
 /// The answer of an operation that returns no members.

@@ -18,6 +18,6 @@ pub fn get_caller_identity(caller: &Caller) -> GetCallerIdentityResponse {
     GetCallerIdentityResponse {
         account: caller.aws_account_id.clone(),
         arn: caller.arn.clone(),
-        user_id: caller.aws_account_id.clone(),
+        user_id: caller.user_id.clone(),
     }
 }

@@ -1,6 +1,7 @@
 //! How the API looks on the wire: AWS restJson1 and Signature Version 4. No I/O happens here.
 
 mod acceptance;
+mod admission;
 pub mod decode;
 pub mod error;
 pub mod route;
@@ -9,24 +10,25 @@ pub mod sigv4;
 mod strict;
 mod sts;
 
-use crate::access::{Credential, Deployment, Secret};
+use crate::access::Deployment;
 use crate::clock::Clock;
 use crate::operations::users::links::LinkKey;
-use crate::operations::{Admission, Call, Context, Form, Operation, Terms, TokenKey, table};
+use crate::operations::{Admission, Call, Context, Operation, Origin, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
+use admission::{SigningKeys, authorise};
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
-use sigv4::{Signature, SignedRequest, SigningKey};
-use std::collections::HashMap;
+use sigv4::SignedRequest;
 use std::fmt;
 use std::future::Future;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// The header with the id under which the server's log knows an answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -46,6 +48,17 @@ pub struct Request {
     pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
+    /// Who sent it.
+    pub peer: Peer,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    /// The address that it comes from.
+    pub source_ip: IpAddr,
+    /// Whether it came by TLS.
+    pub secure_transport: bool,
 }
 
 /// The API over a store.
@@ -139,7 +152,7 @@ impl Api {
         if sts::is_for(request) {
             return sts::respond(self, request, &request_id);
         }
-        match self.answer(request).await {
+        match self.answer(request, &request_id).await {
             Ok(done) => success(done, &request_id),
             Err(error) => {
                 log(request, &error, &request_id);
@@ -158,13 +171,14 @@ impl Api {
         self.terms.public_url.starts_with("https:")
     }
 
-    async fn answer(self: &Arc<Self>, request: &Request) -> Result<Done> {
-        let admitted = guarded(|| self.store.read(|tx| self.admit_or_run(request, tx)))?;
+    async fn answer(self: &Arc<Self>, request: &Request, request_id: &str) -> Result<Done> {
+        let admitted =
+            guarded(|| self.store.read(|tx| self.admit_or_run(request, request_id, tx)))?;
         let write = match admitted {
             Admitted::Done(done) => return Ok(done),
             Admitted::Write(write) => write,
         };
-        let Write { operation, call, after_delivery, admission } = write;
+        let Write { operation, call, after_delivery, admission } = *write;
         let again = after_delivery.map(|call| (call, admission.clone()));
         let api = Arc::clone(self);
         let mut body = self.store.write(move |tx| api.run(&call, tx, &admission)).await?;
@@ -185,60 +199,40 @@ impl Api {
     }
 
     /// Settles whether a request is to be served, and serves it at once if it only reads.
-    fn admit_or_run<'a>(&'a self, request: &Request, tx: Tx<'_>) -> Result<Admitted<'a>> {
+    fn admit_or_run<'a>(
+        &'a self,
+        request: &Request,
+        request_id: &str,
+        tx: Tx<'_>,
+    ) -> Result<Admitted<'a>> {
         let signed = request.signed();
-        let credential = self.authenticate(&signed, &tx, SIGNING_NAME)?;
+        let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
         let Routed { operation, form, members } =
             self.router.route(&request.method, &request.target)?;
         authorise(&credential, operation)?;
         let members = Members::new(members, request.json()?)?;
         let call = operation.prepare(&members)?;
-        let admission = self.admission(credential, form);
+        let admission = Admission {
+            caller: credential.caller,
+            now: self.clock.now(),
+            form,
+            seed: rand::random(),
+            request_id: request_id.to_owned(),
+            origin: request.origin(region),
+        };
         if operation.access == Access::Write {
             let after_delivery = operation.prepare_after_delivery(&members)?;
-            return Ok(Admitted::Write(Write { operation, call, after_delivery, admission }));
+            let write = Write { operation, call, after_delivery, admission };
+            return Ok(Admitted::Write(Box::new(write)));
         }
         let body = self.run(&call, tx, &admission)?;
         Ok(Admitted::Done(Done { status: operation.status, body }))
-    }
-
-    fn admission(&self, credential: Credential, form: Form) -> Admission {
-        let seed = rand::random();
-        Admission { caller: credential.caller, now: self.clock.now(), form, seed }
-    }
-
-    /// Returns whose request this is, once its signature has been verified.
-    fn authenticate(
-        &self,
-        request: &SignedRequest<'_>,
-        tx: &Tx<'_>,
-        service: &str,
-    ) -> Result<Credential> {
-        let unrecognized = || {
-            Error::new(
-                Exception::UnrecognizedClientException,
-                "The security token included in the request is invalid.",
-            )
-        };
-        let signature = Signature::parse(request)?;
-        if signature.session_token().is_some() {
-            // None are issued, so that none can be ours.
-            return Err(unrecognized());
-        }
-        let credential = Credential::find(tx, &self.deployment, signature.access_key_id())?
-            .ok_or_else(unrecognized)?;
-        let now = self.clock.now().into();
-        // Before a key is derived, so that only keys of these days and this service are kept.
-        signature.verify_scope(service, now)?;
-        let key = self.signing_keys.get(&signature, &credential);
-        signature.verify(request, service, now, &key)?;
-        Ok(credential)
     }
 }
 
 enum Admitted<'a> {
     Done(Done),
-    Write(Write<'a>),
+    Write(Box<Write<'a>>),
 }
 
 /// A writing operation that is to be run.
@@ -268,6 +262,17 @@ impl Request {
         }
     }
 
+    /// Returns where the request came from, signed for a region.
+    fn origin(&self, region: String) -> Origin {
+        let user_agent = self.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+        Origin {
+            source_ip: self.peer.source_ip,
+            secure_transport: self.peer.secure_transport,
+            user_agent: user_agent.map(|it| String::from_utf8_lossy(it).into_owned()),
+            region,
+        }
+    }
+
     fn signed(&self) -> SignedRequest<'_> {
         SignedRequest {
             method: self.method.as_str(),
@@ -275,44 +280,6 @@ impl Request {
             headers: &self.headers,
             body: &self.body,
         }
-    }
-}
-
-fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
-    let caller = &credential.caller;
-    let action = operation.action();
-    if caller.may(action) {
-        return Ok(());
-    }
-    Err(Error::forbidden(format!("User: {} is not authorized to perform: {action}", caller.arn)))
-}
-
-/// The keys that requests were verified with, so that a day's first request pays for the others.
-#[derive(Debug, Default)]
-struct SigningKeys(RwLock<HashMap<String, (Secret, SigningKey)>>);
-
-impl SigningKeys {
-    /// A key is some 300 bytes; whoever fills the map only makes it begin again.
-    const MAX: usize = 1024;
-
-    /// Returns the key for a credential's scope. An access key id that got another secret gets
-    /// another key.
-    fn get(&self, signature: &Signature<'_>, credential: &Credential) -> SigningKey {
-        let scope = signature.scope();
-        let secret = &credential.secret_access_key;
-        let name =
-            [signature.access_key_id(), &scope.date, &scope.region, &scope.service].join("/");
-        match self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            Some((of, key)) if of == secret => return key.clone(),
-            _ => {}
-        }
-        let key = SigningKey::derive(secret.expose(), scope);
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= Self::MAX {
-            keys.clear();
-        }
-        keys.insert(name, (secret.clone(), key.clone()));
-        key
     }
 }
 

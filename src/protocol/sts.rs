@@ -36,7 +36,7 @@ pub(super) fn respond(api: &Api, request: &Request, request_id: &str) -> Respons
 }
 
 fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
-    let credential =
+    let (credential, _) =
         guarded(|| api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts")))?;
     let form = match request.method {
         Method::GET => request.target.split_once('?').unwrap_or_default().1,

@@ -4,7 +4,7 @@ use super::cors::{self, Origins};
 use super::refusal::Refusing;
 use super::tls::Tls;
 use crate::protocol::error::{Error, Exception, Result};
-use crate::protocol::{Api, REQUEST_ID, Request, failure, new_request_id, request_id_header};
+use crate::protocol::{Api, Peer, REQUEST_ID, Request, failure, new_request_id, request_id_header};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, header};
@@ -49,8 +49,12 @@ const DRAIN_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long accepting rests after it failed, which it does when no file descriptor is left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// A connection's place among those that may be open.
-type Place = OwnedSemaphorePermit;
+/// A connection that was accepted: who is at its other end, and its place among those that may be
+/// open.
+struct Accepted {
+    peer: Peer,
+    _place: OwnedSemaphorePermit,
+}
 
 /// Serves connections until told to stop, then waits for the requests that have begun.
 pub(super) async fn serve(
@@ -69,15 +73,15 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             () = &mut stop => break,
-            (stream, place) = accept(&listener, &places) => match &tls {
-                None => serve_connection(stream, place, shared(), &graceful),
+            (stream, accepted) = accept(&listener, &places, tls.is_some()) => match &tls {
+                None => serve_connection(stream, accepted, shared(), &graceful),
                 Some(tls) => {
-                    handshakes.spawn(handshake(TlsAcceptor::from(tls.config()), stream, place));
+                    handshakes.spawn(handshake(TlsAcceptor::from(tls.config()), stream, accepted));
                 }
             },
             Some(ended) = handshakes.join_next() => {
-                if let Ok(Some((stream, place))) = ended {
-                    serve_connection(stream, place, shared(), &graceful);
+                if let Ok(Some((stream, accepted))) = ended {
+                    serve_connection(stream, accepted, shared(), &graceful);
                 }
             }
         }
@@ -89,15 +93,22 @@ pub(super) async fn serve(
     }
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Place) {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+    secure_transport: bool,
+) -> (TcpStream, Accepted) {
     let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 // Answers are written whole; waiting to fill a segment only delays them. A socket
                 // that refuses the option works without it.
                 stream.set_nodelay(true).ok();
-                return (stream, place);
+                // A v4 address can be written as one of v6.
+                let source_ip = address.ip().to_canonical();
+                let peer = Peer { source_ip, secure_transport };
+                return (stream, Accepted { peer, _place: place });
             }
             Err(error) => {
                 tracing::warn!("a connection could not be accepted: {error}");
@@ -111,10 +122,10 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
 async fn handshake(
     acceptor: TlsAcceptor,
     stream: TcpStream,
-    place: Place,
-) -> Option<(TlsStream<TcpStream>, Place)> {
+    accepted: Accepted,
+) -> Option<(TlsStream<TcpStream>, Accepted)> {
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, acceptor.accept(stream)).await {
-        Ok(Ok(stream)) => return Some((stream, place)),
+        Ok(Ok(stream)) => return Some((stream, accepted)),
         Ok(Err(error)) => tracing::debug!("a TLS handshake failed: {error}"),
         Err(_) => tracing::debug!("a TLS handshake took over {HANDSHAKE_TIMEOUT:?}"),
     }
@@ -123,13 +134,14 @@ async fn handshake(
 
 fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    place: Place,
+    accepted: Accepted,
     (api, origins): (Arc<Api>, Arc<Origins>),
     graceful: &GracefulShutdown,
 ) {
+    let peer = accepted.peer;
     let service = service_fn(move |request| {
         let (api, origins) = (Arc::clone(&api), Arc::clone(&origins));
-        async move { Ok::<_, Infallible>(respond(&api, &origins, request).await) }
+        async move { Ok::<_, Infallible>(respond(&api, &origins, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -144,13 +156,14 @@ fn serve_connection(
         if let Err(error) = connection.await {
             tracing::debug!("a connection ended early: {error}");
         }
-        drop(place);
+        drop(accepted);
     });
 }
 
 async fn respond(
     api: &Arc<Api>,
     origins: &Origins,
+    peer: Peer,
     request: http::Request<Incoming>,
 ) -> Response<Full<Bytes>> {
     let origin = origins.allowed(request.headers());
@@ -158,7 +171,7 @@ async fn respond(
         (true, &Method::OPTIONS, _) => cors::preflight(request.headers()),
         (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
         (_, &Method::GET | &Method::HEAD, "/health/ready") => health(api.check()),
-        _ => match receive(request).await {
+        _ => match receive(request, peer).await {
             Ok(request) => api.respond(&request).await,
             Err(error) => {
                 let request_id = new_request_id();
@@ -187,7 +200,7 @@ fn health(state: Result<()>) -> Response<Bytes> {
 }
 
 /// Reads a request to its end, within the limits.
-async fn receive(request: http::Request<Incoming>) -> Result<Request> {
+async fn receive(request: http::Request<Incoming>, peer: Peer) -> Result<Request> {
     let (parts, body) = request.into_parts();
     let Some(target) = parts.uri.path_and_query().map(PathAndQuery::as_str) else {
         return Err(Error::new(
@@ -213,7 +226,7 @@ async fn receive(request: http::Request<Incoming>) -> Result<Request> {
         return Err(too_large(announced));
     }
     let body = if body.is_end_stream() { Bytes::new() } else { receive_body(body).await? };
-    Ok(Request { method: parts.method, target, headers: parts.headers, body })
+    Ok(Request { method: parts.method, target, headers: parts.headers, body, peer })
 }
 
 async fn receive_body(mut body: Incoming) -> Result<Bytes> {

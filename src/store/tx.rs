@@ -21,6 +21,17 @@ impl<'a> Tx<'a> {
         Self { snapshot, writes: Some(writes) }
     }
 
+    /// Runs a part of the transaction; if it fails, what that part wrote is taken back, and the rest
+    /// stays.
+    pub fn attempt<T, E>(&mut self, part: impl FnOnce(Tx<'_>) -> Result<T, E>) -> Result<T, E> {
+        let before = self.writes.as_ref().map_or(0, |writes| writes.undo.len());
+        let outcome = part(Tx { snapshot: self.snapshot, writes: self.writes.as_deref_mut() });
+        if let (Err(_), Some(writes)) = (&outcome, &mut self.writes) {
+            writes.undo_to(before);
+        }
+        outcome
+    }
+
     /// Returns the record under a key.
     pub fn get<R: Record>(&self, key: &Key) -> Result<Option<R>> {
         self.get_bytes(key.as_bytes())?.map(|bytes| decode(&bytes)).transpose()
@@ -207,10 +218,16 @@ impl Writes {
 
     /// Takes back what the operation wrote, and begins the next.
     pub(super) fn undo(&mut self) {
-        while let Some((key, replaced)) = self.undo.pop() {
-            match replaced {
-                Some(value) => self.batch.insert(key, value),
-                None => self.batch.remove(&key),
+        self.undo_to(0);
+    }
+
+    /// Takes back what the operation wrote after its first writes.
+    fn undo_to(&mut self, kept: usize) {
+        while self.undo.len() > kept {
+            match self.undo.pop() {
+                Some((key, Some(value))) => self.batch.insert(key, value),
+                Some((key, None)) => self.batch.remove(&key),
+                None => break,
             };
         }
     }
@@ -218,5 +235,42 @@ impl Writes {
     fn write(&mut self, key: Vec<u8>, value: Option<Vec<u8>>) {
         let replaced = self.batch.insert(key.clone(), value);
         self.undo.push((key, replaced));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Access, Engine, Memory};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn an_attempt_that_fails_takes_back_its_own_writes_alone(
+            writes in proptest::collection::vec((0..4_u8, any::<Option<u8>>()), 0..12),
+            begin in 0..12_usize,
+        ) {
+            let engine = Memory::default();
+            let snapshot = engine.begin(Access::Write).unwrap();
+            let mut buffered = Writes::default();
+            let mut tx = Tx::writing(snapshot.as_ref(), &mut buffered);
+            let (before, inside) = writes.split_at(begin.min(writes.len()));
+            let write = |tx: &mut Tx<'_>, writes: &[(u8, Option<u8>)]| {
+                for (key, value) in writes {
+                    tx.write(vec![*key], value.map(|it| vec![it])).unwrap();
+                }
+            };
+            write(&mut tx, before);
+            let after_first: Batch =
+                before.iter().map(|(key, value)| (vec![*key], value.map(|it| vec![it]))).collect();
+            let failed: Result<(), ()> = tx.attempt(|mut tx| {
+                write(&mut tx, inside);
+                Err(())
+            });
+            prop_assert!(failed.is_err());
+            prop_assert_eq!(&buffered.batch, &after_first);
+            buffered.undo();
+            prop_assert!(buffered.batch.is_empty());
+        }
     }
 }

@@ -254,7 +254,7 @@ fn check_domains(
         }
         let was_verified =
             old.as_ref().is_some_and(|old| old.domain_status == DomainStatus::Verified);
-        if cx.terms.verify_domains && !was_verified && !cx.caller.is_deployment_root {
+        if cx.terms.verify_domains && !was_verified && !cx.caller.is_deployment_root() {
             return refused(Error::forbidden(format!(
                 "This deployment verifies domains: claim {name} with ClaimDomain, or let the \
                  deployment's root import it"

@@ -177,7 +177,7 @@ type Settled = Result<Outcome, Refusal>;
 fn target(cx: &Context<'_>, aws_account_id: Option<&AwsAccountId>) -> Result<String> {
     let own = &cx.caller.aws_account_id;
     match aws_account_id {
-        Some(other) if **other != **own && !cx.caller.is_deployment_root => {
+        Some(other) if **other != **own && !cx.caller.is_deployment_root() => {
             Err(Error::forbidden(format!(
                 "AWS account {} is not that of {}; only the deployment's root may name another",
                 &**other, cx.caller.arn
