@@ -3,7 +3,7 @@
 use crate::access::Secret;
 use crate::clock::Clock;
 use crate::config::variable;
-use crate::operations::{Operation, table};
+use crate::operations::{Operation, find, table};
 use crate::protocol::SIGNING_NAME;
 use crate::protocol::route::member_name;
 use crate::protocol::sigv4::SignedRequest;
@@ -108,10 +108,7 @@ impl Client {
 
     /// Calls an operation by its name; answers the very text that it returned.
     pub fn call_text(&self, name: &str, members: Map<String, Value>) -> Result<String, CallError> {
-        let operation = table()
-            .into_iter()
-            .find(|operation| operation.name == name)
-            .ok_or_else(|| CallError::Usage(unknown(name)))?;
+        let operation = find(name).ok_or_else(|| CallError::Usage(unknown(name)))?;
         let (target, body) = target_and_body(&operation, members)?;
         self.send(&operation, &target, &body)
     }

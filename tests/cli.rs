@@ -99,7 +99,8 @@ fn a_call_that_cannot_be_made_is_a_wrong_command_line() {
     usage(&["call", "GetAccount"], &["GetAccount needs the member AccountId"]);
     usage(&["call"], &["<OPERATION>"]);
     usage(&["call", "ListAccounts", "--endpoint"], &["--endpoint", "--endpoint-url"]);
-    usage(&["keys", "create"], &["--aws-account-id"]);
+    usage(&["users", "create-user"], &["--user-name"]);
+    usage(&["keys", "update-access-key"], &["--access-key-id", "--status"]);
     usage(&["bill"], &["'bill'", "--help"]);
     for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
         let mut command = command(server.address, &["call", "ListAccounts"]);
@@ -158,6 +159,9 @@ fn keys_let_another_aws_account_in_and_out() {
 
     let mut refused = command(server.address, &["keys", "list"]);
     refused.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+    let own: Value = serde_json::from_str(&run(&mut refused).stdout).unwrap();
+    assert_eq!(own, one, "a root sees the keys of its own AWS account");
+    refused.args(["--aws-account-id", "111122223333"]);
     assert_refused(&run(&mut refused), SERVICE, &["ForbiddenException", "ListAccessKeys"]);
 
     let deleted = keys(&["delete", "--access-key-id", id]);
@@ -165,7 +169,7 @@ fn keys_let_another_aws_account_in_and_out() {
     let answer: Answer = other.call("ListAccounts", json!({}));
     assert_eq!(answer.error().0, "UnrecognizedClientException");
     let again = keys(&["delete", "--access-key-id", id]);
-    assert_refused(&again, SERVICE, &["NotFoundException", id]);
+    assert_refused(&again, SERVICE, &["NoSuchEntityException", id]);
     assert_refused(&keys(&["create", "--aws-account-id", "12"]), SERVICE, &["BadRequest", "12"]);
 }
 
@@ -173,8 +177,8 @@ fn keys_let_another_aws_account_in_and_out() {
 fn keys_list_walks_all_the_pages() {
     let server = Server::start();
     let client = server.client();
-    for _ in 0..101 {
-        client.ok("CreateAccessKey", json!({"AwsAccountId": "444455556666"}));
+    for number in 0..101 {
+        client.ok("CreateAccessKey", json!({"AwsAccountId": format!("444455556{number:03}")}));
     }
     let all = printed(server.address, &["keys", "list"]);
     assert_eq!(all["AccessKeyMetadata"].as_array().unwrap().len(), 101);

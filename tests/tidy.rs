@@ -289,8 +289,10 @@ fn every_operation_is_tested_and_in_the_readme() {
     let behaviour: Vec<_> = texts.iter().filter(is_tests).collect();
     let mut wrong = Vec::new();
     for operation in table() {
-        let name = operation.name;
-        if !behaviour.iter().any(|text| text.text.contains(&format!("\"{name}\""))) {
+        // IAM's may be called by their bare names where Chime has none of the same name.
+        let name = operation.name.split(':').next_back().unwrap();
+        let quoted = [format!("\"{name}\""), format!("\"iam:{name}\"")];
+        if !behaviour.iter().any(|text| quoted.iter().any(|it| text.text.contains(it))) {
             wrong.push(format!("{name} occurs in no file of tests/operations"));
         }
         if !works.lines().any(|line| line.starts_with('|') && named_whole(line, name)) {

@@ -1,6 +1,6 @@
 //! What a deployment knows about itself: its root, and the secret behind its page tokens.
 
-use super::{AccessKeyRecord, Caller, Credential, Principal, Secret, root_arn};
+use super::{AccessKeyRecord, Caller, Credential, Grants, Principal, Secret};
 use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Store, Table, Tx};
 use base64::Engine;
@@ -63,8 +63,12 @@ impl Deployment {
         }
         let root_is_new = settings.access_key.is_none() && record.root.is_none();
         if root_is_new {
-            let generated =
-                AccessKeyRecord::generate(record.root_aws_account_id.clone(), now, &random.key);
+            let generated = AccessKeyRecord::generate(
+                record.root_aws_account_id.clone(),
+                None,
+                now,
+                &random.key,
+            );
             record.root = Some(RootAccessKey {
                 access_key_id: generated.access_key_id,
                 secret_access_key: generated.secret_access_key,
@@ -101,15 +105,11 @@ impl Deployment {
 
     /// Returns the root's credential.
     pub fn root(&self) -> Credential {
+        let root = Caller::root(self.root_aws_account_id.clone(), self.root_access_key_id.clone());
         Credential {
-            caller: Caller {
-                aws_account_id: self.root_aws_account_id.clone(),
-                arn: root_arn(&self.root_aws_account_id),
-                user_id: self.root_aws_account_id.clone(),
-                access_key_id: self.root_access_key_id.clone(),
-                principal: Principal::DeploymentRoot,
-            },
+            caller: Caller { principal: Principal::DeploymentRoot, ..root },
             secret_access_key: self.root_secret_access_key.clone(),
+            grants: Grants::All,
         }
     }
 }

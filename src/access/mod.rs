@@ -1,9 +1,15 @@
 //! Who may do what: access keys, the callers they belong to, and what a caller is allowed.
 
+mod credentials;
 mod deployment;
+mod identities;
+mod policies;
 pub mod policy;
 
+pub use credentials::{AccessGenerationRecord, Credential, Credentials, Grants, raise_generation};
 pub use deployment::{Deployment, LAYOUT, RootSettings};
+pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn};
+pub use policies::{PolicyRecord, PolicyVersionRecord, parse_policy_arn, policy_arn};
 
 use crate::clock::Timestamp;
 use crate::store::{Key, Record, Result, Table, Tx};
@@ -34,50 +40,44 @@ pub enum Principal {
     DeploymentRoot,
     /// The root of an AWS account.
     Root,
+    /// A user of an AWS account.
+    User {
+        /// The name of the user.
+        user_name: String,
+    },
+    /// A session of a role.
+    AssumedRole {
+        /// The name of the role.
+        role_name: String,
+        /// What whoever assumed the role called the session.
+        session_name: String,
+    },
 }
 
 impl Caller {
-    /// Tells whether the caller may do an action.
-    ///
-    /// Every caller is the root of its AWS account, so that it may do everything in it. Keys reach
-    /// beyond an AWS account, so that they are the deployment root's alone.
-    pub fn may(&self, action: &str) -> bool {
-        self.is_deployment_root()
-            || !action.ends_with("AccessKey") && !action.ends_with("AccessKeys")
+    /// Returns the root of an AWS account, who signs with a key.
+    pub fn root(aws_account_id: String, access_key_id: String) -> Self {
+        Self {
+            arn: root_arn(&aws_account_id),
+            user_id: aws_account_id.clone(),
+            aws_account_id,
+            access_key_id,
+            principal: Principal::Root,
+        }
+    }
+
+    /// Returns the ARNs that trust policies can know the caller by: a session's, and that of its role.
+    pub fn arns(&self) -> Vec<String> {
+        let mut arns = vec![self.arn.clone()];
+        if let Principal::AssumedRole { role_name, .. } = &self.principal {
+            arns.push(arn::<RoleRecord>(&self.aws_account_id, role_name));
+        }
+        arns
     }
 
     /// Tells whether this is the deployment's own root.
     pub fn is_deployment_root(&self) -> bool {
         self.principal == Principal::DeploymentRoot
-    }
-}
-
-/// A caller with the secret that its requests are signed with.
-#[derive(Clone, Debug)]
-pub struct Credential {
-    /// Whose secret it is.
-    pub caller: Caller,
-    /// The secret.
-    pub secret_access_key: Secret,
-}
-
-impl Credential {
-    /// Returns the credential that an access key id names, if it is in use.
-    pub fn find(tx: &Tx<'_>, deployment: &Deployment, access_key_id: &str) -> Result<Option<Self>> {
-        if access_key_id == deployment.root_access_key_id {
-            return Ok(Some(deployment.root()));
-        }
-        let record = AccessKeyRecord::find(tx, access_key_id)?;
-        Ok(record.filter(|record| record.status == Status::Active).map(|record| Self {
-            caller: Caller {
-                arn: record.arn(),
-                user_id: record.aws_account_id.clone(),
-                aws_account_id: record.aws_account_id,
-                access_key_id: record.access_key_id,
-                principal: Principal::Root,
-            },
-            secret_access_key: record.secret_access_key,
-        }))
     }
 }
 
@@ -116,8 +116,11 @@ impl fmt::Debug for Secret {
 pub struct AccessKeyRecord {
     /// The public half.
     pub access_key_id: String,
-    /// The AWS account whose root the key belongs to.
+    /// The AWS account that the key is of.
     pub aws_account_id: String,
+    /// The user whom the key belongs to; none, for a key of the root.
+    #[serde(default)]
+    pub user_name: Option<String>,
     /// When the key was made.
     pub create_date: Timestamp,
     /// The secret half.
@@ -141,6 +144,7 @@ impl AccessKeyRecord {
     /// Makes a key in the form of IAM's, out of random bytes.
     pub fn generate(
         aws_account_id: String,
+        user_name: Option<String>,
         create_date: Timestamp,
         random: &[u8; Self::RANDOM_BYTES],
     ) -> Self {
@@ -148,6 +152,7 @@ impl AccessKeyRecord {
         Self {
             access_key_id: format!("AKIA{}", base32(id)),
             aws_account_id,
+            user_name,
             create_date,
             secret_access_key: Secret(BASE64_STANDARD.encode(secret)),
             status: Status::Active,
@@ -168,9 +173,18 @@ impl AccessKeyRecord {
         }
     }
 
+    /// Returns the index of the keys of one user, or of the root.
+    pub fn by_user(aws_account_id: &str, user_name: Option<&str>) -> Key {
+        let index = Key::of(Table::AccessKeysByUser).string(aws_account_id);
+        index.string(&user_name.unwrap_or_default().to_lowercase())
+    }
+
     /// Returns the ARN of whom the key belongs to.
     pub fn arn(&self) -> String {
-        root_arn(&self.aws_account_id)
+        match &self.user_name {
+            Some(user_name) => arn::<UserRecord>(&self.aws_account_id, user_name),
+            None => root_arn(&self.aws_account_id),
+        }
     }
 }
 
@@ -182,13 +196,19 @@ impl Record for AccessKeyRecord {
     }
 
     fn index_keys(&self) -> Vec<Key> {
-        let index = Self::by_aws_account(Some(&self.aws_account_id));
-        vec![index.string(&self.access_key_id)]
+        let by_aws_account = Self::by_aws_account(Some(&self.aws_account_id));
+        let by_user = Self::by_user(&self.aws_account_id, self.user_name.as_deref());
+        [by_aws_account, by_user].map(|index| index.string(&self.access_key_id)).to_vec()
     }
 }
 
 fn root_arn(aws_account_id: &str) -> String {
     format!("arn:aws:iam::{aws_account_id}:root")
+}
+
+/// Makes a unique id in IAM's form out of random bytes.
+pub fn unique_id(prefix: &str, random: &[u8; 11]) -> String {
+    format!("{prefix}{}", base32(random))
 }
 
 /// Writes five bits a letter, in the letters of IAM's access key ids.
@@ -209,7 +229,7 @@ mod tests {
     #[test]
     fn a_generated_key_looks_like_one_of_iam() {
         let now = Timestamp::from_millisecond(0).unwrap();
-        let key = AccessKeyRecord::generate("111122223333".to_owned(), now, &[0xff; 40]);
+        let key = AccessKeyRecord::generate("111122223333".to_owned(), None, now, &[0xff; 40]);
         assert_eq!(key.access_key_id, "AKIA7777777777777777");
         assert_eq!(key.secret_access_key.expose().len(), 40);
         assert!(!format!("{key:?}").contains(key.secret_access_key.expose()));

@@ -1,14 +1,15 @@
 //! The command line.
 
+mod iam;
 mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
 use crate::server::{self, NewRoot, PublicUrl, Server, telemetry};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -37,8 +38,6 @@ enum Command {
     Serve(ServeArgs),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
-    /// Let other AWS accounts in: make, list and delete access keys on a running server
-    Keys(KeysArgs),
     /// Import what the AWS CLI printed of accounts and users into a running server
     Import(transfer::ImportArgs),
     /// Export all accounts and users of a running server, in the form that import takes
@@ -68,47 +67,15 @@ struct Endpoint {
     endpoint_url: Option<String>,
 }
 
-#[derive(Args, Debug)]
-#[command(arg_required_else_help = true)]
-struct KeysArgs {
-    #[command(subcommand)]
-    command: KeysCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum KeysCommand {
-    /// Make an access key; its secret is printed this once
-    Create {
-        /// The 12 digits of the AWS account that the key is for
-        #[arg(long, value_name = "ID")]
-        aws_account_id: String,
-        #[command(flatten)]
-        endpoint: Endpoint,
-    },
-    /// List the access keys, without their secrets
-    List {
-        /// Only those of one AWS account
-        #[arg(long, value_name = "ID")]
-        aws_account_id: Option<String>,
-        #[command(flatten)]
-        endpoint: Endpoint,
-    },
-    /// Delete an access key; what it signs is refused at once
-    Delete {
-        /// The key's id, AKIA…
-        #[arg(long, value_name = "ID")]
-        access_key_id: String,
-        #[command(flatten)]
-        endpoint: Endpoint,
-    },
-}
-
 /// Runs the program.
 pub fn run() -> ExitCode {
-    match Cli::try_parse().map(|cli| cli.command) {
+    let given = iam::add_to(Cli::command()).try_get_matches();
+    if let Some(code) = given.as_ref().ok().and_then(iam::run) {
+        return code;
+    }
+    match given.and_then(|given| Cli::from_arg_matches(&given)).map(|cli| cli.command) {
         Ok(Command::Serve(args)) => serve(args),
         Ok(Command::Call(args)) => called(call(args)),
-        Ok(Command::Keys(args)) => called(keys(args.command)),
         Ok(Command::Import(args)) => transfer::import(args),
         Ok(Command::Export(args)) => transfer::export(args),
         Err(answer) => {
@@ -177,42 +144,6 @@ fn call(args: CallArgs) -> Result<Option<Value>, CallError> {
         ))
     })?;
     Client::from_environment(args.endpoint.endpoint_url)?.call(&args.operation, members)
-}
-
-fn keys(command: KeysCommand) -> Result<Option<Value>, CallError> {
-    let (operation, members, endpoint) = match command {
-        KeysCommand::Create { aws_account_id, endpoint } => {
-            ("CreateAccessKey", json!({"AwsAccountId": aws_account_id}), endpoint)
-        }
-        KeysCommand::List { aws_account_id, endpoint } => match aws_account_id {
-            Some(id) => ("ListAccessKeys", json!({"AwsAccountId": id}), endpoint),
-            None => ("ListAccessKeys", json!({}), endpoint),
-        },
-        KeysCommand::Delete { access_key_id, endpoint } => {
-            ("DeleteAccessKey", json!({"AccessKeyId": access_key_id}), endpoint)
-        }
-    };
-    let members = members.as_object().cloned().unwrap_or_default();
-    let client = Client::from_environment(endpoint.endpoint_url)?;
-    if operation == "ListAccessKeys" {
-        all_keys(&client, members)
-    } else {
-        client.call(operation, members)
-    }
-}
-
-/// Walks all the pages, as the AWS CLI does.
-fn all_keys(client: &Client, mut members: Map<String, Value>) -> Result<Option<Value>, CallError> {
-    let mut keys = Vec::new();
-    loop {
-        let page = client.call("ListAccessKeys", members.clone())?.unwrap_or_default();
-        let found = page.get("AccessKeyMetadata").and_then(Value::as_array);
-        keys.extend(found.into_iter().flatten().cloned());
-        match page.get("NextToken") {
-            Some(token @ Value::String(_)) => members.insert("NextToken".to_owned(), token.clone()),
-            _ => return Ok(Some(json!({ "AccessKeyMetadata": keys }))),
-        };
-    }
 }
 
 fn called(result: Result<Option<Value>, CallError>) -> ExitCode {

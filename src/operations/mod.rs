@@ -4,8 +4,8 @@
 //! retries, authenticates, parses or serialises anything, and reads no clock: time and ids come
 //! from its [`Context`], so that a second run gives the same answer.
 
-pub mod access_keys;
 pub mod accounts;
+pub mod iam;
 pub mod layout;
 mod next_token;
 pub mod sts;
@@ -18,7 +18,7 @@ use accounts::{directories, domains, life, settings};
 use users::links::LinkKey;
 use users::{invites, suspension};
 
-use crate::access::Caller;
+use crate::access::{Caller, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
 use crate::protocol::error::Result;
@@ -36,8 +36,13 @@ use std::net::IpAddr;
 ///
 /// A URI's query literal is what tells apart the operations that share a path. What is not here is
 /// answered `UnknownOperationException`.
-#[rustfmt::skip] // A line an operation: this is the page that shows all of the API.
 pub fn table() -> Vec<Operation> {
+    [chime(), campanile(), iam()].into_iter().flatten().collect()
+}
+
+/// Returns the operations of Chime's own model.
+#[rustfmt::skip] // A line an operation.
+fn chime() -> Vec<Operation> {
     let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
     vec![
         write("CreateAccount", &post, "/accounts", 201, accounts::create_account),
@@ -66,8 +71,14 @@ pub fn table() -> Vec<Operation> {
         write("ResetPersonalPIN", &post, "/accounts/{accountId}/users/{userId}?operation=reset-personal-pin", 200, users::reset_personal_pin),
         write("UpdateUser", &post, "/accounts/{accountId}/users/{userId}", 200, users::update_user),
         write("UpdateUserSettings", &put, "/accounts/{accountId}/users/{userId}/settings", 204, users::settings::update_user_settings),
+    ]
+}
 
-        // Extension operations: what AWS left to its consoles.
+/// Returns the extension operations: what AWS left to its consoles.
+#[rustfmt::skip] // A line an operation.
+fn campanile() -> Vec<Operation> {
+    let (get, post, put, delete) = (Method::GET, Method::POST, Method::PUT, Method::DELETE);
+    vec![
         write("ActivateAccount", &post, "/campanile/accounts/{accountId}?operation=activate", 200, life::activate_account),
         write("SuspendAccount", &post, "/campanile/accounts/{accountId}?operation=suspend", 200, life::suspend_account),
         read("ListDeletedAccounts", &get, "/campanile/deleted-accounts", 200, life::list_deleted_accounts),
@@ -87,11 +98,65 @@ pub fn table() -> Vec<Operation> {
         read("ExportUsers", &get, "/campanile/export/users", 200, transfer::export::export_users),
         write("ImportAccounts", &post, "/campanile/import/accounts", 200, transfer::accounts::import_accounts),
         write("ImportUsers", &post, "/campanile/import/users", 200, transfer::users::import_users),
-
-        write("CreateAccessKey", &post, "/campanile/access-keys", 201, access_keys::create_access_key),
-        write("DeleteAccessKey", &delete, "/campanile/access-keys/{accessKeyId}", 204, access_keys::delete_access_key),
-        read("ListAccessKeys", &get, "/campanile/access-keys", 200, access_keys::list_access_keys),
     ]
+}
+
+/// Returns who may call, and what: IAM's operations, by IAM's names.
+#[rustfmt::skip] // A line an operation.
+fn iam() -> Vec<Operation> {
+    vec![
+        iam_write("iam:CreateAccessKey", "/campanile/iam?operation=create-access-key", iam::access_keys::create_access_key).on(Resource::User),
+        iam_read("iam:ListAccessKeys", "/campanile/iam?operation=list-access-keys", iam::access_keys::list_access_keys).on(Resource::User),
+        iam_write("iam:UpdateAccessKey", "/campanile/iam?operation=update-access-key", iam::access_keys::update_access_key).on(Resource::User),
+        iam_write("iam:DeleteAccessKey", "/campanile/iam?operation=delete-access-key", iam::access_keys::delete_access_key).on(Resource::User),
+
+        iam_write("iam:CreateUser", "/campanile/iam?operation=create-user", iam::users::create_user).on(Resource::User),
+        iam_read("iam:GetUser", "/campanile/iam?operation=get-user", iam::users::get_user).on(Resource::User),
+        iam_read("iam:ListUsers", "/campanile/iam?operation=list-users", iam::users::list_users),
+        iam_write("iam:DeleteUser", "/campanile/iam?operation=delete-user", iam::users::delete_user).on(Resource::User),
+        iam_write("iam:PutUserPolicy", "/campanile/iam?operation=put-user-policy", iam::attachments::put_user_policy).on(Resource::User),
+        iam_read("iam:GetUserPolicy", "/campanile/iam?operation=get-user-policy", iam::attachments::get_user_policy).on(Resource::User),
+        iam_read("iam:ListUserPolicies", "/campanile/iam?operation=list-user-policies", iam::attachments::list_user_policies).on(Resource::User),
+        iam_write("iam:DeleteUserPolicy", "/campanile/iam?operation=delete-user-policy", iam::attachments::delete_user_policy).on(Resource::User),
+        iam_write("iam:AttachUserPolicy", "/campanile/iam?operation=attach-user-policy", iam::attachments::attach_user_policy).on(Resource::User),
+        iam_read("iam:ListAttachedUserPolicies", "/campanile/iam?operation=list-attached-user-policies", iam::attachments::list_attached_user_policies).on(Resource::User),
+        iam_write("iam:DetachUserPolicy", "/campanile/iam?operation=detach-user-policy", iam::attachments::detach_user_policy).on(Resource::User),
+
+        iam_write("iam:CreateRole", "/campanile/iam?operation=create-role", iam::roles::create_role).on(Resource::Role),
+        iam_read("iam:GetRole", "/campanile/iam?operation=get-role", iam::roles::get_role).on(Resource::Role),
+        iam_read("iam:ListRoles", "/campanile/iam?operation=list-roles", iam::roles::list_roles),
+        iam_write("iam:UpdateRole", "/campanile/iam?operation=update-role", iam::roles::update_role).on(Resource::Role),
+        iam_write("iam:UpdateAssumeRolePolicy", "/campanile/iam?operation=update-assume-role-policy", iam::roles::update_assume_role_policy).on(Resource::Role),
+        iam_write("iam:DeleteRole", "/campanile/iam?operation=delete-role", iam::roles::delete_role).on(Resource::Role),
+        iam_write("iam:PutRolePolicy", "/campanile/iam?operation=put-role-policy", iam::attachments::put_role_policy).on(Resource::Role),
+        iam_read("iam:GetRolePolicy", "/campanile/iam?operation=get-role-policy", iam::attachments::get_role_policy).on(Resource::Role),
+        iam_read("iam:ListRolePolicies", "/campanile/iam?operation=list-role-policies", iam::attachments::list_role_policies).on(Resource::Role),
+        iam_write("iam:DeleteRolePolicy", "/campanile/iam?operation=delete-role-policy", iam::attachments::delete_role_policy).on(Resource::Role),
+        iam_write("iam:AttachRolePolicy", "/campanile/iam?operation=attach-role-policy", iam::attachments::attach_role_policy).on(Resource::Role),
+        iam_read("iam:ListAttachedRolePolicies", "/campanile/iam?operation=list-attached-role-policies", iam::attachments::list_attached_role_policies).on(Resource::Role),
+        iam_write("iam:DetachRolePolicy", "/campanile/iam?operation=detach-role-policy", iam::attachments::detach_role_policy).on(Resource::Role),
+
+        iam_write("iam:CreatePolicy", "/campanile/iam?operation=create-policy", iam::policies::create_policy).on(Resource::Policy),
+        iam_read("iam:GetPolicy", "/campanile/iam?operation=get-policy", iam::policies::get_policy).on(Resource::Policy),
+        iam_read("iam:ListPolicies", "/campanile/iam?operation=list-policies", iam::policies::list_policies),
+        iam_write("iam:DeletePolicy", "/campanile/iam?operation=delete-policy", iam::policies::delete_policy).on(Resource::Policy),
+        iam_write("iam:CreatePolicyVersion", "/campanile/iam?operation=create-policy-version", iam::policies::create_policy_version).on(Resource::Policy),
+        iam_read("iam:GetPolicyVersion", "/campanile/iam?operation=get-policy-version", iam::policies::get_policy_version).on(Resource::Policy),
+        iam_read("iam:ListPolicyVersions", "/campanile/iam?operation=list-policy-versions", iam::policies::list_policy_versions).on(Resource::Policy),
+        iam_write("iam:SetDefaultPolicyVersion", "/campanile/iam?operation=set-default-policy-version", iam::policies::set_default_policy_version).on(Resource::Policy),
+        iam_write("iam:DeletePolicyVersion", "/campanile/iam?operation=delete-policy-version", iam::policies::delete_policy_version).on(Resource::Policy),
+    ]
+}
+
+/// Returns the operation with a name. Those of other services than Chime's need not name theirs where
+/// Chime has none of the same name: `ListAccessKeys` is `iam:ListAccessKeys`.
+pub fn find(name: &str) -> Option<Operation> {
+    let named = |line: &Operation| {
+        let bare = line.name.split_once(':').map_or(line.name, |(_, bare)| bare);
+        if line.name == name { Some(0) } else { (bare == name).then_some(1) }
+    };
+    let found = table().into_iter().filter_map(|line| Some((named(&line)?, line)));
+    found.min_by_key(|(distance, _)| *distance).map(|(_, line)| line)
 }
 
 /// A line of the table.
@@ -106,6 +171,8 @@ pub struct Operation {
     pub status: u16,
     /// Whether the operation changes anything.
     pub access: Access,
+    /// What a policy can name of it.
+    pub resource: Resource,
     action: String,
     prepare: Box<Prepare>,
     after_delivery: Option<Box<Prepare>>,
@@ -130,6 +197,11 @@ impl Operation {
         self.after_delivery.as_ref().map(|prepare| prepare(members)).transpose()
     }
 
+    /// Says what a policy can name of the operation.
+    fn on(self, resource: Resource) -> Self {
+        Self { resource, ..self }
+    }
+
     /// Says that the verifier of domains is to look at what the operation wrote.
     fn for_verifier(self) -> Self {
         Self { wakes_verifier: true, ..self }
@@ -150,6 +222,19 @@ impl Operation {
     }
 }
 
+/// What an operation is about, as far as policies can name it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Resource {
+    /// Nothing: the resource of a policy's statement must be `*`, as for all of Chime's.
+    Any,
+    /// A user, by the request's `UserName`; the caller, where it names none.
+    User,
+    /// A role, by the request's `RoleName`.
+    Role,
+    /// A managed policy, by the request's `PolicyArn`, or the `PolicyName` of a new one.
+    Policy,
+}
+
 impl fmt::Debug for Operation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} {}", self.name, self.method, self.uri)
@@ -168,7 +253,7 @@ where
     R: Serialize + 'static,
 {
     let service = if uri.starts_with("/campanile/") { "campanile" } else { "chime" };
-    let action = format!("{service}:{name}");
+    let action = if name.contains(':') { name.to_owned() } else { format!("{service}:{name}") };
     Operation {
         name,
         method: method.clone(),
@@ -176,6 +261,7 @@ where
         status,
         access: Access::Read,
         action,
+        resource: Resource::Any,
         prepare: prepare(run),
         after_delivery: None,
         wakes_verifier: false,
@@ -196,6 +282,33 @@ where
     Operation { access: Access::Write, ..read(name, method, uri, status, run) }
 }
 
+/// Makes a line of one of IAM's operations that only reads. IAM's API has no resources in its URIs.
+fn iam_read<Q, R>(
+    name: &'static str,
+    uri: &'static str,
+    run: fn(&mut Context<'_>, &Q) -> Result<R>,
+) -> Operation
+where
+    Q: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+{
+    read(name, &Method::POST, uri, 200, run)
+}
+
+/// Makes a line of one of IAM's operations that changes who may do what.
+fn iam_write<Q, R>(
+    name: &'static str,
+    uri: &'static str,
+    run: fn(&mut Context<'_>, &Q) -> Result<R>,
+) -> Operation
+where
+    Q: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+{
+    let prepare = prepare_change_of_access(run);
+    Operation { prepare, ..write(name, &Method::POST, uri, 200, run) }
+}
+
 fn prepare<Q, R>(run: fn(&mut Context<'_>, &Q) -> Result<R>) -> Box<Prepare>
 where
     Q: DeserializeOwned + Send + 'static,
@@ -204,6 +317,23 @@ where
     Box::new(move |members| {
         let request: Q = members.decode()?;
         let call: Call = Box::new(move |cx| encode(&run(cx, &request)?));
+        Ok(call)
+    })
+}
+
+/// Prepares what changes who may do what: the next request must see it.
+fn prepare_change_of_access<Q, R>(run: fn(&mut Context<'_>, &Q) -> Result<R>) -> Box<Prepare>
+where
+    Q: DeserializeOwned + Send + 'static,
+    R: Serialize + 'static,
+{
+    Box::new(move |members| {
+        let request: Q = members.decode()?;
+        let call: Call = Box::new(move |cx| {
+            let response = run(cx, &request)?;
+            raise_generation(&mut cx.tx)?;
+            encode(&response)
+        });
         Ok(call)
     })
 }

@@ -49,6 +49,17 @@ impl<F: Serialize> Query<'_, F> {
         })
     }
 
+    /// Returns where the page begins that a marker asks for, as IAM calls a token.
+    pub(super) fn marker(
+        &self,
+        cx: &Context<'_>,
+        marker: Option<&str>,
+    ) -> Result<Option<Position>> {
+        let named =
+            |error: Error| Error::bad_request(error.message().replace("'NextToken'", "'Marker'"));
+        self.position(cx, marker).map_err(named)
+    }
+
     fn open(&self, cx: &Context<'_>, token: &str) -> Result<Position> {
         let refused = || {
             Error::bad_request(

@@ -4,11 +4,22 @@
 use super::Api;
 use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
-use crate::access::{Credential, Secret};
-use crate::operations::Operation;
+use crate::access::policy::{self, ConditionContext, Decision, Principal};
+use crate::access::{self, Caller, Credential, Grants, RoleRecord, Secret, UserRecord, policy_arn};
+use crate::clock::Timestamp;
+use crate::operations::{Operation, Origin, Resource};
 use crate::store::Tx;
 use std::collections::HashMap;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// The operations whose model has `AccessDeniedException`; the others have `ForbiddenException`.
+pub const ACCESS_DENIED_OPERATIONS: [&str; 5] = [
+    "AssociatePhoneNumberWithUser",
+    "CreateMeetingDialOut",
+    "CreatePhoneNumberOrder",
+    "ListSupportedPhoneNumberCountries",
+    "SearchAvailablePhoneNumbers",
+];
 
 impl Api {
     /// Returns whose request this is, once its signature has been verified, and the region
@@ -18,7 +29,7 @@ impl Api {
         request: &SignedRequest<'_>,
         tx: &Tx<'_>,
         service: &str,
-    ) -> Result<(Credential, String)> {
+    ) -> Result<(Arc<Credential>, String)> {
         let unrecognized = || {
             Error::new(
                 Exception::UnrecognizedClientException,
@@ -30,7 +41,9 @@ impl Api {
             // None are issued, so that none can be ours.
             return Err(unrecognized());
         }
-        let credential = Credential::find(tx, &self.deployment, signature.access_key_id())?
+        let credential = self
+            .credentials
+            .find(tx, &self.deployment, signature.access_key_id())?
             .ok_or_else(unrecognized)?;
         let now = self.clock.now().into();
         // Before a key is derived, so that only keys of these days and this service are kept.
@@ -41,14 +54,112 @@ impl Api {
     }
 }
 
-/// Refuses a caller who may not do what it asks for.
-pub(super) fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
-    let caller = &credential.caller;
-    let action = operation.action();
-    if caller.may(action) {
-        return Ok(());
+/// What of a request decides whether its caller may make it.
+pub(super) struct Asked<'a> {
+    pub(super) credential: &'a Credential,
+    pub(super) operation: &'a Operation,
+    pub(super) origin: &'a Origin,
+    pub(super) now: Timestamp,
+}
+
+impl Asked<'_> {
+    /// Refuses a caller who may not do what it asks for. Of the members, only the one that names the
+    /// resource is looked at, and only for operations that have one.
+    pub(super) fn authorise(&self, member: impl Fn(&str) -> Option<String>) -> Result<()> {
+        let Credential { caller, grants, .. } = self.credential;
+        // A root need not be asked about.
+        if matches!(grants, Grants::All) {
+            return Ok(());
+        }
+        let action = self.operation.action();
+        let resource = resource(self.operation.resource, caller, member);
+        let arns = caller.arns();
+        let principal = Principal {
+            aws_account_id: &caller.aws_account_id,
+            arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
+        };
+        let context = &self.context();
+        let request =
+            policy::Request { principal: &principal, action, resource: &resource, context };
+        let because = match grants.decide(&request) {
+            Decision::Allowed => return Ok(()),
+            Decision::ExplicitDeny => {
+                "with an explicit deny in an identity-based policy".to_owned()
+            }
+            Decision::ImplicitDeny => {
+                format!("because no identity-based policy allows the {action} action")
+            }
+        };
+        let on = match self.operation.resource {
+            Resource::Any => String::new(),
+            _ => format!(" on resource: {resource}"),
+        };
+        let arn = &caller.arn;
+        let message = format!("User: {arn} is not authorized to perform: {action}{on} {because}");
+        Err(Error::new(denial(self.operation), message))
     }
-    Err(Error::forbidden(format!("User: {} is not authorized to perform: {action}", caller.arn)))
+
+    /// Returns what conditions and policy variables can ask about.
+    fn context(&self) -> ConditionContext {
+        let Caller { aws_account_id, arn, user_id, principal, .. } = &self.credential.caller;
+        let mut context = ConditionContext::new();
+        context.insert("aws:CurrentTime", self.now.to_string());
+        context.insert("aws:EpochTime", (self.now.as_millisecond() / 1000).to_string());
+        context.insert("aws:PrincipalAccount", aws_account_id);
+        context.insert("aws:PrincipalArn", arn);
+        context.insert("aws:RequestedRegion", &self.origin.region);
+        context.insert("aws:SecureTransport", self.origin.secure_transport.to_string());
+        context.insert("aws:SourceIp", self.origin.source_ip.to_string());
+        context.insert("aws:ViaAWSService", "false");
+        context.insert("aws:userid", user_id);
+        let kind = match principal {
+            access::Principal::DeploymentRoot | access::Principal::Root => "Account",
+            access::Principal::User { user_name } => {
+                context.insert("aws:username", user_name);
+                "User"
+            }
+            access::Principal::AssumedRole { .. } => "AssumedRole",
+        };
+        context.insert("aws:PrincipalType", kind);
+        if let Some(user_agent) = &self.origin.user_agent {
+            context.insert("aws:UserAgent", user_agent);
+        }
+        context
+    }
+}
+
+/// Returns what a policy would call what an operation is about.
+fn resource(
+    resource: Resource,
+    caller: &Caller,
+    member: impl Fn(&str) -> Option<String>,
+) -> String {
+    let account = &caller.aws_account_id;
+    let named = match resource {
+        Resource::Any => None,
+        Resource::User => {
+            let own = match &caller.principal {
+                access::Principal::User { user_name } => Some(user_name.clone()),
+                _ => None,
+            };
+            member("UserName").or(own).map(|name| access::arn::<UserRecord>(account, &name))
+        }
+        Resource::Role => member("RoleName").map(|name| access::arn::<RoleRecord>(account, &name)),
+        Resource::Policy => {
+            let new = || member("PolicyName").map(|name| policy_arn(account, &name));
+            member("PolicyArn").or_else(new)
+        }
+    };
+    named.unwrap_or_else(|| "*".to_owned())
+}
+
+/// Returns the exception of a denial: what the service model knows of the operation.
+fn denial(operation: &Operation) -> Exception {
+    if ACCESS_DENIED_OPERATIONS.contains(&operation.name) {
+        Exception::AccessDeniedException
+    } else {
+        Exception::ForbiddenException
+    }
 }
 
 /// The keys that requests were verified with, so that a day's first request pays for the others.

@@ -57,6 +57,12 @@ impl<'a> Members<'a> {
         })
     }
 
+    /// Returns a member that is a string.
+    pub fn text(&self, name: &str) -> Option<String> {
+        let (_, member) = self.0.iter().find(|(other, _)| other == name)?;
+        String::deserialize(member.clone()).ok()
+    }
+
     fn deserializer(
         &self,
     ) -> MapDeserializer<

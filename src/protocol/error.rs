@@ -161,6 +161,7 @@ macro_rules! exceptions {
 }
 
 // The first block is the service model's; its codes are the model's `ErrorCode` enum. The second is
+// IAM's, for the operations that are named after its own. The third is
 // what every AWS service may answer before an operation runs ("Common Errors" of the API
 // reference): the model gives those no code, so that they carry their name, which is what
 // clients that prefer the body to the header then report.
@@ -176,6 +177,12 @@ exceptions! {
     ThrottledClientException          429 "Throttled"
     UnauthorizedClientException       401 "Unauthorized"
     UnprocessableEntityException      422 "Unprocessable"
+
+    DeleteConflictException           409 "DeleteConflict"
+    EntityAlreadyExistsException      409 "EntityAlreadyExists"
+    LimitExceededException            409 "LimitExceeded"
+    MalformedPolicyDocumentException  400 "MalformedPolicyDocument"
+    NoSuchEntityException             404 "NoSuchEntity"
 
     ExpiredTokenException             403 "ExpiredTokenException"
     IncompleteSignatureException      403 "IncompleteSignatureException"

@@ -1,7 +1,7 @@
 //! How the API looks on the wire: AWS restJson1 and Signature Version 4. No I/O happens here.
 
 mod acceptance;
-mod admission;
+pub mod admission;
 pub mod decode;
 pub mod error;
 pub mod route;
@@ -10,12 +10,12 @@ pub mod sigv4;
 mod strict;
 mod sts;
 
-use crate::access::Deployment;
+use crate::access::{Credentials, Deployment};
 use crate::clock::Clock;
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Origin, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
-use admission::{SigningKeys, authorise};
+use admission::{Asked, SigningKeys};
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
@@ -71,6 +71,7 @@ pub struct Api {
     verifier: Option<Wake>,
     clock: Clock,
     router: Router,
+    credentials: Credentials,
     signing_keys: SigningKeys,
 }
 
@@ -139,6 +140,7 @@ impl Api {
             deployment,
             clock,
             router: Router::new(table()),
+            credentials: Credentials::default(),
             signing_keys: SigningKeys::default(),
         }
     }
@@ -209,16 +211,20 @@ impl Api {
         let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
         let Routed { operation, form, members } =
             self.router.route(&request.method, &request.target)?;
-        authorise(&credential, operation)?;
+        let (now, origin) = (self.clock.now(), request.origin(region));
+        let asked = Asked { credential: &credential, operation, origin: &origin, now };
+        asked.authorise(|name| {
+            Members::new(members.clone(), request.json().ok()?).ok()?.text(name)
+        })?;
         let members = Members::new(members, request.json()?)?;
         let call = operation.prepare(&members)?;
         let admission = Admission {
-            caller: credential.caller,
-            now: self.clock.now(),
+            caller: credential.caller.clone(),
+            now,
             form,
             seed: rand::random(),
             request_id: request_id.to_owned(),
-            origin: request.origin(region),
+            origin,
         };
         if operation.access == Access::Write {
             let after_delivery = operation.prepare_after_delivery(&members)?;

@@ -153,6 +153,142 @@ constrained_string! {
     }
 }
 
+/// The name of a user, a role or a policy: 1 to `MAX` letters, digits and `_+=,.@-`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct IamName<const MAX: usize>(String);
+
+impl<'de, const MAX: usize> Deserialize<'de> for IamName<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        length(&name, 1, MAX).map_err(D::Error::custom)?;
+        let matches = name.bytes().all(|it| is_in_iam_path(it) && it != b'/');
+        satisfied(matches, r"[\w+=,.@-]+", &format!("it is '{name}'")).map_err(D::Error::custom)?;
+        Ok(Self(name))
+    }
+}
+
+fn is_in_iam_path(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte)
+}
+
+impl<const MAX: usize> Deref for IamName<MAX> {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+constrained_string! {
+    /// The path of a user, a role or a policy. Names alone tell them apart here, so that there is but
+    /// one path.
+    IamPath, "{:?}", |text| {
+        if text == "/" { Ok(()) } else {
+            Err(format!("Member must be '/': other paths are not kept (it is '{text}')"))
+        }
+    }
+}
+
+constrained_string! {
+    /// What a role or a policy is for.
+    IamDescription, "{:?}", |text| length(text, 0, 1000)
+}
+
+constrained_string! {
+    /// A policy document: JSON, whose own faults are told apart from those of a request.
+    PolicyDocument, "{:?}", |text| length(text, 1, 131_072)
+}
+
+constrained_string! {
+    /// The ARN of a managed policy.
+    PolicyArn, "{:?}", |text| {
+        length(text, 20, 2048)?;
+        let parts = text.strip_prefix("arn:aws:iam::").and_then(|it| it.split_once(":policy/"));
+        let is_account = |it: &str| {
+            it == "aws" || it.len() == 12 && it.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        let matches = parts.is_some_and(|(account, name)| {
+            is_account(account) && !name.is_empty() && name.bytes().all(is_in_iam_path)
+        });
+        let pattern = r"arn:aws:iam::(aws|\d{12}):policy/[\w+=,.@/-]+";
+        satisfied(matches, pattern, &format!("it is '{text}'"))
+    }
+}
+
+/// A version of a managed policy: v1, v2, ….
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PolicyVersionId(u32);
+
+impl PolicyVersionId {
+    /// Returns the number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for PolicyVersionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyVersionId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number =
+            text.strip_prefix('v').filter(|it| it.starts_with(|it| ('1'..='9').contains(&it)));
+        number.and_then(|it| it.parse().ok()).map(Self).ok_or_else(|| {
+            D::Error::custom("Member must satisfy regular expression pattern: v[1-9][0-9]*")
+        })
+    }
+}
+
+/// For how many seconds a session of a role may last: an hour, unless somebody says other, to twelve.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct MaxSessionDuration(u32);
+
+impl MaxSessionDuration {
+    /// Returns the number of seconds.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl Default for MaxSessionDuration {
+    fn default() -> Self {
+        Self(3600)
+    }
+}
+
+impl<'de> Deserialize<'de> for MaxSessionDuration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        between(i64::deserialize(deserializer)?, 3600, 43_200).map(Self).map_err(D::Error::custom)
+    }
+}
+
+/// How many results a page of IAM's may have: 1 to 1000, and 100 when nobody says.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxItems(u16);
+
+impl MaxItems {
+    /// Returns the number.
+    pub fn get(self) -> usize {
+        self.0.into()
+    }
+}
+
+impl Default for MaxItems {
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl<'de> Deserialize<'de> for MaxItems {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        between(i64::deserialize(deserializer)?, 1, 1000).map(Self).map_err(D::Error::custom)
+    }
+}
+
 fn length(text: &str, min: usize, max: usize) -> Result<(), String> {
     let length = text.chars().count();
     if length < min {

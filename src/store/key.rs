@@ -53,6 +53,13 @@ impl Key {
         self
     }
 
+    /// Adds a whole key, as the last part.
+    #[must_use]
+    pub fn followed_by(mut self, key: &Self) -> Self {
+        self.0.extend(&key.0);
+        self
+    }
+
     /// Takes back the bytes of a whole key.
     pub(super) fn from_bytes(bytes: Vec<u8>) -> Self {
         Self(bytes)

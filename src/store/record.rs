@@ -49,6 +49,21 @@ pub enum Table {
     OutboxByDueTime = 19,
     /// Mark: the domains that belong to an account.
     DomainsOfAccount = 20,
+    // 21 is of audit events.
+    /// Users of AWS accounts, by AWS account and name.
+    IamUsers = 22,
+    /// Roles, by AWS account and name.
+    IamRoles = 23,
+    /// Managed policies, by AWS account and name.
+    IamPolicies = 24,
+    /// Mark: to whom a managed policy is attached.
+    PolicyAttachments = 25,
+    /// Index: the access keys of a user, or of the root of an AWS account.
+    AccessKeysByUser = 26,
+    /// The one record that tells whether what callers may do has changed.
+    AccessGeneration = 27,
+    /// When access keys were last used, by access key id.
+    AccessKeysLastUsed = 28,
 }
 
 /// A thing that is stored under a key of its own.

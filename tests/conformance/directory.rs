@@ -2,7 +2,7 @@
 //! operation needs to succeed.
 
 use crate::harness::{Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
-use crate::model::Operation;
+use crate::model::{Operation, model};
 use campanile::access::AccessKeyRecord;
 use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
@@ -16,6 +16,7 @@ use campanile::operations::users::settings::TelephonySettings;
 use campanile::protocol::shapes::License;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use uuid::Uuid;
 
 /// An Enterprise account with a value in every member, which every licence suits.
@@ -24,10 +25,40 @@ const TEAM_ACCOUNT_ID: &str = "another";
 /// A user with a value in every member.
 const USER_ID: &str = "1ab2345c-67de-8901-f23g-45h678901j2k";
 const INVITED: &str = "invited@example.com";
+/// A policy of AWS's own, which every AWS account has.
+const AWS_POLICY_ARN: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
+const POLICY_NAME: &str = "policy";
+const ALLOW: &str =
+    r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"chime:*","Resource":"*"}}"#;
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"AWS":"111122223333"},"Action":"sts:AssumeRole"}}"#;
 const LICENSES: [License; 4] = [License::Basic, License::Plus, License::Pro, License::ProTrial];
+
+thread_local! {
+    /// The user whose key a request asked for last: the same request may name its owner.
+    static OWNER: RefCell<String> = const { RefCell::new(String::new()) };
+}
 
 /// Starts a server with what the requests ask for.
 pub fn server() -> Server {
+    let server = start();
+    let client = server.client();
+    for name in ["one-of-two", "another-one"] {
+        let members = json!({
+            "UserName": name,
+            "RoleName": name,
+            "AssumeRolePolicyDocument": TRUST,
+            "PolicyName": name,
+            "PolicyDocument": ALLOW,
+            "Description": "what it is for",
+        });
+        for operation in ["iam:CreateUser", "iam:CreateRole", "iam:CreatePolicy"] {
+            client.ok(operation, members.clone());
+        }
+    }
+    server
+}
+
+fn start() -> Server {
     Server::start_with(Options::default(), |mut tx| {
         let enterprise = account(ACCOUNT_ID);
         tx.insert(&enterprise)?;
@@ -41,7 +72,7 @@ pub fn server() -> Server {
         tx.insert(&domain("example.com", DomainStatus::Verified))?;
         tx.insert(&domain("example.net", DomainStatus::PendingVerification))?;
         for key in [[1; 40], [2; 40]] {
-            tx.insert(&AccessKeyRecord::generate("444455556666".to_owned(), now(), &key))?;
+            tx.insert(&AccessKeyRecord::generate("444455556666".to_owned(), None, now(), &key))?;
         }
         Ok(())
     })
@@ -50,7 +81,12 @@ pub fn server() -> Server {
 /// Tells whether a member names something that has to exist.
 pub fn is_id(operation: &Operation, member: &str) -> bool {
     match member {
-        "AccountId" | "UserId" | "GroupNames" | "AccessKeyId" => true,
+        "AccountId" | "UserId" | "GroupNames" | "AccessKeyId" | "PolicyArn" | "VersionId" => true,
+        "UserName" => operation.name != "iam:CreateUser",
+        "RoleName" => operation.name != "iam:CreateRole",
+        "PolicyName" => of_inline_policy(operation),
+        // What is named is in one AWS account.
+        "AwsAccountId" => ["UserName", "RoleName"].iter().any(|it| has_id(operation, it)),
         "DomainName" => operation.name == "ReleaseDomain",
         _ => false,
     }
@@ -60,9 +96,25 @@ pub fn is_id(operation: &Operation, member: &str) -> bool {
 pub fn may_conflict(operation: &Operation, member: &str) -> bool {
     match member {
         "DirectoryId" | "Email" | "SupportedLicenses" => true,
+        "UserName" => operation.name == "iam:CreateUser",
+        "RoleName" => operation.name == "iam:CreateRole",
+        "PolicyName" => operation.name == "iam:CreatePolicy",
         "DomainName" => operation.name == "ClaimDomain",
         _ => false,
     }
+}
+
+/// Tells whether a member that need not be there is, so that a request can succeed more than once.
+pub fn is_needed(operation: &Operation, member: &str) -> bool {
+    let needs_user = ["iam:CreateAccessKey", "iam:GetUser"].contains(&&*operation.name);
+    needs_user && member == "UserName"
+}
+
+/// Tells whether a request always has a member, and whether that names something that has to exist.
+fn has_id(operation: &Operation, member: &str) -> bool {
+    let required = &model().input(operation).unwrap().required;
+    let is_there = required.iter().any(|it| it == member) || is_needed(operation, member);
+    is_there && is_id(operation, member)
 }
 
 /// Returns the value of a member that has to name something that exists, or nothing that does.
@@ -94,9 +146,27 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
         "DirectoryId" => Some("d-906717dc08".into()),
         "SupportedLicenses" => Some(json!(LICENSES)),
         "AccessKeyId" => {
-            let made = client.ok("CreateAccessKey", json!({"AwsAccountId": "444455556666"}));
+            let user_name = new_identity(client, operation, "User");
+            let made = client.ok("CreateAccessKey", json!({"UserName": user_name}));
+            OWNER.set(user_name);
             Some(made["AccessKey"]["AccessKeyId"].clone())
         }
+        "AwsAccountId" if operation.name.starts_with("iam:") => Some(ROOT_AWS_ACCOUNT_ID.into()),
+        "UserName" if operation.name == "iam:CreateUser" => Some(fresh().into()),
+        "UserName" if model().input(operation)?.members.contains_key("AccessKeyId") => {
+            Some(OWNER.with_borrow(Clone::clone).into())
+        }
+        "UserName" => Some(new_identity(client, operation, "User").into()),
+        "RoleName" if operation.name == "iam:CreateRole" => Some(fresh().into()),
+        "RoleName" => Some(new_identity(client, operation, "Role").into()),
+        "PolicyName" if operation.name == "iam:CreatePolicy" => Some(fresh().into()),
+        "PolicyName" => Some(POLICY_NAME.into()),
+        "PolicyDocument" if operation.name == "iam:UpdateAssumeRolePolicy" => Some(TRUST.into()),
+        "PolicyDocument" => Some(ALLOW.into()),
+        "AssumeRolePolicyDocument" => Some(TRUST.into()),
+        "PolicyArn" => Some(policy_for(client, operation).into()),
+        "VersionId" if operation.name == "iam:DeletePolicyVersion" => Some("v2".into()),
+        "VersionId" => Some("v1".into()),
         other => {
             let needed = is_id(operation, other) || may_conflict(operation, other);
             assert!(!needed, "{other} needs a line here");
@@ -138,6 +208,48 @@ fn account_for(client: &Client, operation: &Operation) -> String {
         _ => {}
     }
     account_id
+}
+
+/// Makes a user or a role with what an operation asks for.
+fn new_identity(client: &Client, operation: &Operation, kind: &str) -> String {
+    let name = Uuid::from_bytes(rand::random()).to_string();
+    let call = |operation: &str, mut members: Value| {
+        members[format!("{kind}Name")] = json!(name);
+        client.ok(operation, members);
+    };
+    let trust = json!({"AssumeRolePolicyDocument": TRUST});
+    call(&format!("iam:Create{kind}"), trust);
+    if of_inline_policy(operation) {
+        let policy = json!({"PolicyName": POLICY_NAME, "PolicyDocument": ALLOW});
+        call(&format!("iam:Put{kind}Policy"), policy);
+    }
+    if operation.name.contains("Detach") || operation.name.contains("ListAttached") {
+        call(&format!("iam:Attach{kind}Policy"), json!({"PolicyArn": AWS_POLICY_ARN}));
+    }
+    name
+}
+
+/// Returns a managed policy with what an operation asks for.
+fn policy_for(client: &Client, operation: &Operation) -> String {
+    if operation.name.contains("tach") {
+        return AWS_POLICY_ARN.to_owned();
+    }
+    let name = Uuid::from_bytes(rand::random()).to_string();
+    let policy = json!({"PolicyName": name, "PolicyDocument": ALLOW});
+    let made = client.ok("iam:CreatePolicy", policy);
+    let arn = made["Policy"]["Arn"].as_str().unwrap().to_owned();
+    if operation.name == "iam:DeletePolicyVersion" {
+        let version = json!({"PolicyArn": arn, "PolicyDocument": ALLOW});
+        client.ok("iam:CreatePolicyVersion", version);
+    }
+    arn
+}
+
+/// Tells whether an operation names an inline policy that has to exist.
+fn of_inline_policy(operation: &Operation) -> bool {
+    ["iam:GetUser", "iam:GetRole", "iam:DeleteUser", "iam:DeleteRole"]
+        .iter()
+        .any(|it| *operation.name == format!("{it}Policy"))
 }
 
 fn now() -> Timestamp {

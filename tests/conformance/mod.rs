@@ -7,24 +7,31 @@
 mod botocore;
 mod directory;
 mod generate;
+mod iam;
 mod members;
 mod request;
 mod routes;
 mod sensitive;
 
 use crate::harness::{Answer, Client};
+use crate::model::aws::iam_error;
 use crate::model::{Operation, Seen, check, common_error, model};
 use campanile::operations::table;
 use campanile::protocol::error::Exception;
-use directory::{existing, server};
+use directory::{existing, is_needed, server};
 use generate::{assert_sound, reachable, simplest, with};
 use request::{Request, Spelling};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 
-/// A member whose values only the server makes.
-const NEXT_TOKEN: &str = "NextToken";
+/// The members whose values only the server makes, each with the one that says how many results a page
+/// may have.
+const TOKENS: [(&str, &str); 2] = [("NextToken", "MaxResults"), ("Marker", "MaxItems")];
+
+fn is_token(member: &str) -> bool {
+    TOKENS.iter().any(|(token, _)| *token == member)
+}
 
 /// Returns the operations that the server has.
 fn operations() -> Vec<&'static Operation> {
@@ -40,8 +47,8 @@ fn baseline(client: &Client, operation: &Operation, all: bool) -> Map<String, Va
     let input = model().input(operation);
     let mut members = Map::new();
     for (name, member) in input.into_iter().flat_map(|input| &input.members) {
-        let required = input.unwrap().required.contains(name);
-        if required || all && name != NEXT_TOKEN {
+        let required = input.unwrap().required.contains(name) || is_needed(operation, name);
+        if required || all && !is_token(name) {
             let value = existing(client, operation, name)
                 .unwrap_or_else(|| simplest(model().shape(member)));
             members.insert(name.clone(), value);
@@ -99,7 +106,8 @@ fn the_exceptions_are_the_models() {
     let codes = model().shapes["ErrorCode"].values.as_ref().unwrap();
     for exception in Exception::ALL {
         let (name, code) = (exception.name(), exception.code());
-        let status = modelled.get(name).copied().or_else(|| common_error(name));
+        let of_iam = iam_error(name).map(|(_, status)| status);
+        let status = modelled.get(name).copied().or_else(|| common_error(name)).or(of_iam);
         assert_eq!(status, Some(exception.status().as_u16()), "{name}");
         assert_eq!(codes.iter().any(|it| it == code), modelled.contains_key(name), "{name}");
     }
@@ -128,7 +136,7 @@ fn every_operation_answers_with_every_member_of_its_output() {
         for operation in operations() {
             let mut requests = vec![baseline(&client, operation, true)];
             let input = model().input(operation).into_iter().flat_map(|input| &input.members);
-            for (name, member) in input.filter(|(name, _)| *name != NEXT_TOKEN) {
+            for (name, member) in input.filter(|(name, _)| !is_token(name)) {
                 let alone = required(&client, operation);
                 let value = alone.get(name).cloned().or_else(|| existing(&client, operation, name));
                 let value = value.unwrap_or_else(|| simplest(model().shape(member)));
@@ -158,17 +166,19 @@ fn a_next_token_continues_its_list() {
     let client = server.client();
     for operation in operations() {
         let Some(output) = &operation.output else { continue };
-        if !model().shape(output).members.contains_key(NEXT_TOKEN) {
+        let members = &model().shape(output).members;
+        let Some((token, max)) = TOKENS.iter().find(|(token, _)| members.contains_key(*token))
+        else {
             continue;
-        }
-        let first = with(&required(&client, operation), "MaxResults", json!(1));
+        };
+        let first = with(&required(&client, operation), max, json!(1));
         let page = send(&client, operation, &first).json();
-        let rest = with(&first, NEXT_TOKEN, page[NEXT_TOKEN].clone());
+        let rest = with(&first, token, page[token].clone());
         let rest = send(&client, operation, &rest);
         assert_served(&rest, operation);
         assert_ne!(rest.json(), page, "{operation:?}");
-        let foreign = with(&first, NEXT_TOKEN, "a".into());
-        assert_refused(&send(&client, operation, &foreign), &[NEXT_TOKEN], operation);
+        let foreign = with(&first, token, "a".into());
+        assert_refused(&send(&client, operation, &foreign), &[token], operation);
     }
 }
 

@@ -15,7 +15,7 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::access::{RootSettings, Secret};
 use campanile::client::target_and_body;
 use campanile::clock::Clock;
-use campanile::operations::table;
+use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings, Tls};
@@ -193,6 +193,15 @@ impl Server {
         self.client().with_key(&answer.json()["AccessKey"])
     }
 
+    /// Returns a client with the key of a new user who has this policy.
+    pub fn user(&self, user_name: &str, policy: &Value) -> Client {
+        let root = self.client();
+        let of = json!({"UserName": user_name});
+        root.ok("iam:CreateUser", of.clone());
+        root.put_user_policy(user_name, policy);
+        self.client().with_key(&root.ok("iam:CreateAccessKey", of)["AccessKey"])
+    }
+
     fn shut_down(&mut self) {
         if let Some(stop) = self.stop.take() {
             stop.send(()).ok();
@@ -276,10 +285,7 @@ impl Client {
 
     /// Calls an operation of a server that may be gone.
     pub fn try_call(&self, operation: &str, members: Value) -> io::Result<Answer> {
-        let operation = table()
-            .into_iter()
-            .find(|line| line.name == operation)
-            .unwrap_or_else(|| panic!("the table has no {operation}"));
+        let operation = find(operation).unwrap_or_else(|| panic!("the table has no {operation}"));
         let Value::Object(members) = members else { panic!("members are an object") };
         let (target, body) = target_and_body(&operation, members).unwrap();
         let answer = self.try_send(operation.method.as_str(), &target, &body)?;
@@ -305,6 +311,18 @@ impl Client {
     pub fn create_account(&self, name: &str) -> String {
         let answer = self.ok("CreateAccount", json!({"Name": name}));
         answer["Account"]["AccountId"].as_str().unwrap().to_owned()
+    }
+
+    /// Puts the one inline policy that a test gives a user.
+    pub fn put_user_policy(&self, user_name: &str, policy: &Value) {
+        self.ok(
+            "iam:PutUserPolicy",
+            json!({
+                "UserName": user_name,
+                "PolicyName": "policy",
+                "PolicyDocument": policy.to_string(),
+            }),
+        );
     }
 
     /// Signs a request with this target and body, sends it, and holds the answer against the model.

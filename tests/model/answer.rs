@@ -1,6 +1,6 @@
 //! What every answer is held against: the operation's output, its errors, and the form of both.
 
-use super::{Kind, Model, Operation, Shape, model};
+use super::{Kind, Model, Operation, Shape, aws, model};
 use crate::harness::Answer;
 use campanile::clock::Timestamp;
 use serde_json::Value;
@@ -133,6 +133,13 @@ fn assert_may_answer(operation: Option<&Operation>, answer: &Answer, what: &str)
     if let Some(status) = common_error(&exception) {
         assert_eq!(answer.status, status, "{what}");
         assert_eq!(answer.json()["Code"], exception, "{what}");
+        return;
+    }
+    if let Some((code, status)) = aws::iam_error(&exception)
+        && operation.is_some_and(|it| it.name.starts_with("iam:"))
+        && exception != "ServiceFailureException"
+    {
+        assert_eq!((answer.status, &answer.json()["Code"]), (status, &code.into()), "{what}");
         return;
     }
     let model = model();

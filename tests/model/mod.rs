@@ -7,6 +7,7 @@
 //! its absence fails every test that asks it.
 
 mod answer;
+pub mod aws;
 
 pub use answer::{Seen, check, common_error};
 

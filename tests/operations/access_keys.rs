@@ -21,7 +21,7 @@ fn a_key_lets_an_aws_account_in_until_it_is_deleted() {
     assert_eq!(message, "The security token included in the request is invalid.");
     let (exception, _) =
         root.error("DeleteAccessKey", json!({"AccessKeyId": client.access_key_id}));
-    assert_eq!(exception, "NotFoundException");
+    assert_eq!(exception, "NoSuchEntityException");
 }
 
 #[test]
@@ -48,35 +48,55 @@ fn keys_are_listed_by_aws_account_in_pages() {
         let page = root.ok("ListAccessKeys", members);
         let keys = page["AccessKeyMetadata"].as_array().unwrap().clone();
         let ids: Vec<_> = keys.iter().map(|key| key["AwsAccountId"].clone()).collect();
-        (ids, page["NextToken"].clone())
+        (ids, page["Marker"].clone())
     };
     let (ids, token) = accounts(json!({"AwsAccountId": "444455556666"}));
     assert_eq!((json!(ids), token), (json!(["444455556666", "444455556666"]), json!(null)));
-    let (ids, token) = accounts(json!({"MaxResults": 2}));
+    let (ids, token) = accounts(json!({"MaxItems": 2}));
     assert_eq!(json!(ids), json!(["111122223333", "444455556666"]));
-    assert_eq!(accounts(json!({"NextToken": token})).0.len(), 1);
+    assert_eq!(accounts(json!({"Marker": token})).0.len(), 1);
 }
 
 #[test]
-fn only_the_deployments_root_may_deal_with_keys() {
+fn an_aws_account_deals_with_its_own_keys_alone() {
     let server = Server::start();
-    let client = server.client_of("444455556666");
-    for (operation, members) in [
-        ("CreateAccessKey", json!({"AwsAccountId": "444455556666"})),
-        ("ListAccessKeys", json!({})),
-        ("DeleteAccessKey", json!({"AccessKeyId": client.access_key_id})),
-    ] {
-        let (exception, message) = client.error(operation, members);
+    let (mine, theirs) = (server.client_of("444455556666"), server.client_of("777788889999"));
+    let other = json!({"AwsAccountId": "777788889999"});
+    for operation in ["CreateAccessKey", "ListAccessKeys"] {
+        let (exception, message) = mine.error(operation, other.clone());
         assert_eq!(exception, "ForbiddenException");
         assert_eq!(
             message,
-            format!(
-                "User: arn:aws:iam::444455556666:root is not authorized to perform: \
-                 campanile:{operation}"
-            )
+            "User: arn:aws:iam::444455556666:root is not authorized to act in the AWS account \
+             777788889999"
         );
     }
-    client.ok("ListAccounts", json!({}));
+    for operation in ["DeleteAccessKey", "UpdateAccessKey"] {
+        let members = json!({"AccessKeyId": theirs.access_key_id, "Status": "Inactive"});
+        let (exception, _) = mine.error(operation, members);
+        assert_eq!(exception, "NoSuchEntityException", "what is not mine is not there");
+    }
+    assert_eq!(theirs.ok("ListAccessKeys", json!({}))["AccessKeyMetadata"][0]["Status"], "Active");
+    mine.ok("DeleteAccessKey", json!({"AccessKeyId": mine.access_key_id}));
+}
+
+#[test]
+fn a_key_is_replaced_without_a_moment_without_one() {
+    let server = Server::start();
+    let old = server.client_of("444455556666");
+    let new = old.clone().with_key(&old.ok("CreateAccessKey", json!({}))["AccessKey"]);
+    let (exception, message) = old.error("CreateAccessKey", json!({}));
+    assert_eq!(exception, "LimitExceededException");
+    assert_eq!(message, "Cannot exceed quota for AccessKeysPerUser: 2");
+
+    let status = |status: &str| json!({"AccessKeyId": old.access_key_id, "Status": status});
+    new.ok("UpdateAccessKey", status("Inactive"));
+    assert_eq!(old.error("ListAccounts", json!({})).0, "UnrecognizedClientException");
+    new.ok("UpdateAccessKey", status("Active"));
+    old.ok("ListAccounts", json!({}));
+    new.ok("DeleteAccessKey", json!({"AccessKeyId": old.access_key_id}));
+    assert_eq!(old.error("ListAccounts", json!({})).0, "UnrecognizedClientException");
+    new.ok("CreateAccessKey", json!({}));
 }
 
 #[test]
@@ -85,7 +105,7 @@ fn the_root_key_of_the_settings_is_not_among_the_stored_ones() {
     let root = server.client();
     assert_eq!(root.ok("ListAccessKeys", json!({}))["AccessKeyMetadata"], json!([]));
     let (exception, _) = root.error("DeleteAccessKey", json!({"AccessKeyId": ROOT_ACCESS_KEY_ID}));
-    assert_eq!(exception, "NotFoundException");
+    assert_eq!(exception, "NoSuchEntityException");
     let (exception, message) = root.error("CreateAccessKey", json!({"AwsAccountId": "12345"}));
     assert_eq!(exception, "BadRequestException");
     assert!(message.contains("AwsAccountId") && message.contains(r"^\d{12}$"), "{message}");

@@ -6,6 +6,7 @@ mod account_settings;
 mod accounts;
 mod directories;
 mod domains;
+mod iam;
 mod invites;
 mod suspension;
 mod transfer;

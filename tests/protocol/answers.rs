@@ -32,7 +32,7 @@ fn every_error_has_the_one_form() {
 
     check_form(&send("POST", "/accounts", "{"), 400, "BadRequestException", "BadRequest");
     check_form(&send("GET", "/accounts/none", ""), 404, "NotFoundException", "NotFound");
-    let forbidden = stranger.call("ListAccessKeys", json!({}));
+    let forbidden = stranger.call("ListAccessKeys", json!({"AwsAccountId": "111122223333"}));
     check_form(&forbidden, 403, "ForbiddenException", "Forbidden");
     // What stands outside the service model carries its name as its code.
     let alike = |answer: Answer, status, name| check_form(&answer, status, name, name);

@@ -13,6 +13,7 @@ mod limits;
 mod malformed;
 mod next_token;
 mod pages;
+mod policies;
 mod presigned;
 mod queries;
 mod routes;

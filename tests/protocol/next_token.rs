@@ -113,12 +113,16 @@ fn a_token_belongs_to_its_operation() {
     let client = filled(&server);
     server.client_of("444455556666");
     server.client_of("444455556666");
-    let keys = client.ok("ListAccessKeys", json!({"MaxResults": 1}))["NextToken"].clone();
+    let keys = client.ok("ListAccessKeys", json!({"MaxItems": 1}))["Marker"].clone();
     refused(&client, "ListAccounts", json!({"NextToken": keys}));
-    refused(&client, "ListAccessKeys", json!({"NextToken": token(&client, json!({}))}));
-    let narrowed = json!({"NextToken": keys, "AwsAccountId": "444455556666"});
-    refused(&client, "ListAccessKeys", narrowed);
-    let rest = client.ok("ListAccessKeys", json!({"NextToken": keys}));
+    let refused = |members| {
+        let (exception, message) = client.error("ListAccessKeys", members);
+        assert_eq!(exception, "BadRequestException");
+        assert!(message.contains("'Marker'"), "{message}");
+    };
+    refused(json!({"Marker": token(&client, json!({}))}));
+    refused(json!({"Marker": keys, "AwsAccountId": "444455556666"}));
+    let rest = client.ok("ListAccessKeys", json!({"Marker": keys}));
     assert_eq!(rest["AccessKeyMetadata"].as_array().unwrap().len(), 1);
 }
 

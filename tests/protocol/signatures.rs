@@ -343,10 +343,11 @@ fn a_key_opens_the_world_of_its_own_aws_account() {
             assert_eq!(error, ("NotFoundException".to_owned(), message));
         }
     }
-    let (exception, message) = other.error("ListAccessKeys", json!({}));
+    let (exception, message) =
+        other.error("ListAccessKeys", json!({"AwsAccountId": "111122223333"}));
     assert_eq!(exception, "ForbiddenException");
-    let denied = "User: arn:aws:iam::444455556666:root is not authorized to perform: \
-                  campanile:ListAccessKeys";
+    let denied = "User: arn:aws:iam::444455556666:root is not authorized to act in the AWS account \
+                  111122223333";
     assert_eq!(message, denied);
 }
 
