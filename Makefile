@@ -25,7 +25,7 @@ check:
 
 # Needs cargo-fuzz and a nightly toolchain.
 fuzz:
-	for target in authorization decoder links next_token router; do \
+	for target in authorization decoder links next_token policy router; do \
 		mkdir -p fuzz/corpus/$$target && \
 		cargo +nightly fuzz run $$target fuzz/corpus/$$target fuzz/seeds/$$target \
 			-- -max_total_time=60 || exit 1; \
