@@ -1,5 +1,6 @@
 //! The command line.
 
+mod master_key;
 mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
@@ -37,7 +38,8 @@ enum Command {
     Serve(ServeArgs),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
-    /// Let other AWS accounts in: make, list and delete access keys on a running server
+    /// Let other AWS accounts in: make, list and delete access keys on a running server; and change
+    /// the master key of a stopped one
     Keys(KeysArgs),
     /// Import what the AWS CLI printed of accounts and users into a running server
     Import(transfer::ImportArgs),
@@ -101,6 +103,8 @@ enum KeysCommand {
         #[command(flatten)]
         endpoint: Endpoint,
     },
+    /// Exchange the master key, under which the secrets in a store are sealed, for another
+    RotateMaster(master_key::RotateMasterArgs),
 }
 
 /// Runs the program.
@@ -108,7 +112,7 @@ pub fn run() -> ExitCode {
     match Cli::try_parse().map(|cli| cli.command) {
         Ok(Command::Serve(args)) => serve(args),
         Ok(Command::Call(args)) => called(call(args)),
-        Ok(Command::Keys(args)) => called(keys(args.command)),
+        Ok(Command::Keys(args)) => keys(args.command),
         Ok(Command::Import(args)) => transfer::import(args),
         Ok(Command::Export(args)) => transfer::export(args),
         Err(answer) => {
@@ -131,7 +135,8 @@ fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
-/// Says where the server is, and shows a new root credential the one time that it is shown.
+/// Says where the server is, and shows a new root credential the one time that it is shown, and where
+/// a new master key is.
 fn announce(server: &Server) -> io::Result<()> {
     let address = server.address();
     let scheme = server.scheme();
@@ -144,6 +149,16 @@ fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if let Some(root) = server.new_root() {
         out.write_all(paste(root, &PublicUrl::of(scheme, address)).as_bytes())?;
+    }
+    if let Some(file) = server.new_master_key() {
+        writeln!(
+            out,
+            "# A master key was made: {}\n\
+             # The secrets in the store are sealed under it, and are lost without it. Back it up, \
+             apart\n\
+             # from the data folder.\n",
+            file.display()
+        )?;
     }
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()
@@ -179,7 +194,7 @@ fn call(args: CallArgs) -> Result<Option<Value>, CallError> {
     Client::from_environment(args.endpoint.endpoint_url)?.call(&args.operation, members)
 }
 
-fn keys(command: KeysCommand) -> Result<Option<Value>, CallError> {
+fn keys(command: KeysCommand) -> ExitCode {
     let (operation, members, endpoint) = match command {
         KeysCommand::Create { aws_account_id, endpoint } => {
             ("CreateAccessKey", json!({"AwsAccountId": aws_account_id}), endpoint)
@@ -191,7 +206,16 @@ fn keys(command: KeysCommand) -> Result<Option<Value>, CallError> {
         KeysCommand::Delete { access_key_id, endpoint } => {
             ("DeleteAccessKey", json!({"AccessKeyId": access_key_id}), endpoint)
         }
+        KeysCommand::RotateMaster(args) => return master_key::rotate(args),
     };
+    called(call_keys(operation, &members, endpoint))
+}
+
+fn call_keys(
+    operation: &str,
+    members: &Value,
+    endpoint: Endpoint,
+) -> Result<Option<Value>, CallError> {
     let members = members.as_object().cloned().unwrap_or_default();
     let client = Client::from_environment(endpoint.endpoint_url)?;
     if operation == "ListAccessKeys" {

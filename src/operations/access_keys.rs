@@ -85,13 +85,14 @@ pub(super) fn create_access_key(
     cx: &mut Context<'_>,
     request: &CreateAccessKeyRequest,
 ) -> Result<CreateAccessKeyResponse> {
-    let record = AccessKeyRecord::generate(
+    let (record, secret) = AccessKeyRecord::generate(
         (*request.aws_account_id).to_owned(),
         cx.now,
         &cx.random_bytes::<{ AccessKeyRecord::RANDOM_BYTES }>(),
+        &cx.terms.seal,
     );
     cx.tx.insert(&record)?;
-    let secret_access_key = Some(record.secret_access_key.expose().to_owned());
+    let secret_access_key = Some(secret.expose().to_owned());
     Ok(CreateAccessKeyResponse {
         access_key: AccessKey { secret_access_key, ..AccessKey::from(record) },
     })
