@@ -1,20 +1,25 @@
 //! Settings: flags over environment over defaults, and a clear word about those that cannot be.
 
-use crate::access::{RootSettings, Secret};
+use crate::access::{MasterKey, RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
-use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings, Tls};
+use crate::server::{
+    DnsSettings, MailSettings, MasterKeySource, Origins, PublicUrl, Rotation, Settings, Tls,
+};
 use crate::store::Location;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::path::PathBuf;
+use std::path::{self, PathBuf};
 use std::sync::Arc;
 use tracing::Level;
 
 const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
 const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
 const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
+const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
+const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
+const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 19] = [
     "CAMPANILE_CORS_ORIGIN",
     "CAMPANILE_DNS_SERVER",
     "CAMPANILE_INSECURE_HTTP",
@@ -22,6 +27,9 @@ const KNOWN: [&str; 16] = [
     "CAMPANILE_LOG_FORMAT",
     "CAMPANILE_LOG_LEVEL",
     "CAMPANILE_MAIL_FROM",
+    MASTER_KEY,
+    MASTER_KEY_FILE,
+    NEW_MASTER_KEY,
     "CAMPANILE_PUBLIC_URL",
     ROOT_ACCESS_KEY_ID,
     ROOT_AWS_ACCOUNT_ID,
@@ -41,7 +49,10 @@ The root credential comes from the environment, so that no secret stands in a pr
   CAMPANILE_ROOT_ACCESS_KEY_ID      its access key id, letters, digits and _
   CAMPANILE_ROOT_SECRET_ACCESS_KEY  its secret access key; goes with the id
   CAMPANILE_ROOT_AWS_ACCOUNT_ID     the 12 digits of its AWS account
-What is not set is made on the first start, stored, and printed that once.")]
+What is not set is made on the first start, stored, and printed that once.
+
+The master key can come from there too, in the place of its file:
+  CAMPANILE_MASTER_KEY              base64 of its 32 bytes")]
 pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "CAMPANILE_LISTEN", value_name = "ADDRESS:PORT")]
@@ -62,10 +73,8 @@ pub struct ServeArgs {
     #[arg(long, env = "CAMPANILE_INSECURE_HTTP")]
     insecure_http: bool,
 
-    /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
-    #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE")]
-    #[arg(default_value = "embedded:./campanile-data")]
-    store: Location,
+    #[command(flatten)]
+    store: StoreArgs,
 
     /// Origin whose web pages may call the server, such as https://admin.example.com, or *;
     /// repeat the flag, or separate by commas, for several
@@ -124,7 +133,8 @@ impl ServeArgs {
         Ok(Settings {
             listen: self.listen,
             tls: tls.map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new),
-            store: self.store,
+            master_key: self.store.master_key(variable)?,
+            store: self.store.store,
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
             public_url: self.public_url,
@@ -146,6 +156,87 @@ impl ServeArgs {
             self.listen
         ))
     }
+}
+
+/// The settings of what works on a store: where it is, and the key to its secrets.
+#[derive(Args, Clone, Debug)]
+pub struct StoreArgs {
+    /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
+    #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE")]
+    #[arg(default_value = "embedded:./campanile-data")]
+    store: Location,
+
+    /// File with the master key, under which the secrets in the store are sealed; PATH.key beside
+    /// the folder if nothing is said. The first start makes it; keep a copy apart from the folder
+    #[arg(long, env = MASTER_KEY_FILE, value_name = "FILE")]
+    master_key_file: Option<PathBuf>,
+}
+
+impl StoreArgs {
+    /// Returns how the master key is to be exchanged, and of which store.
+    pub fn rotation(self) -> Result<(Location, Rotation), String> {
+        refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        let new = told_key(NEW_MASTER_KEY, variable)?;
+        let rotation = match (self.master_key(variable)?, new) {
+            (MasterKeySource::File(path), None) => Rotation::File(path),
+            (MasterKeySource::Given(old), Some(new)) if old == new => {
+                return Err(format!("{NEW_MASTER_KEY} is the key in {MASTER_KEY}. Make another"));
+            }
+            (MasterKeySource::Given(old), Some(new)) => Rotation::Given { old, new },
+            (MasterKeySource::File(_), Some(_)) => return Err(needs(NEW_MASTER_KEY, MASTER_KEY)),
+            // That of memory: is told nobody.
+            (MasterKeySource::Given(old), None) if self.store == Location::Memory => {
+                Rotation::Given { new: old.clone(), old }
+            }
+            (MasterKeySource::Given(_), None) => return Err(needs(MASTER_KEY, NEW_MASTER_KEY)),
+        };
+        Ok((self.store, rotation))
+    }
+
+    fn master_key(
+        &self,
+        variable: impl Fn(&str) -> Option<String>,
+    ) -> Result<MasterKeySource, String> {
+        let told = told_key(MASTER_KEY, variable)?;
+        match (told, &self.master_key_file) {
+            (Some(_), Some(_)) => Err(format!(
+                "{MASTER_KEY} holds a master key and --master-key-file ({MASTER_KEY_FILE}) names \
+                 another. Set one of them"
+            )),
+            (Some(key), None) => Ok(MasterKeySource::Given(key)),
+            (None, Some(file)) => {
+                self.refuse_inside(file)?;
+                Ok(MasterKeySource::File(file.clone()))
+            }
+            (None, None) => MasterKeySource::of(&self.store),
+        }
+    }
+
+    /// Keeps a key out of what it protects.
+    fn refuse_inside(&self, file: &path::Path) -> Result<(), String> {
+        let Location::Embedded(folder) = &self.store else { return Ok(()) };
+        let (inner, outer) = (path::absolute(file), path::absolute(folder));
+        if !matches!((inner, outer), (Ok(inner), Ok(outer)) if inner.starts_with(&outer)) {
+            return Ok(());
+        }
+        Err(format!(
+            "--master-key-file ({MASTER_KEY_FILE}) is {}, inside the data folder {}: every copy of \
+             the folder would hold the key to its secrets. Name a file outside of it",
+            file.display(),
+            folder.display()
+        ))
+    }
+}
+
+fn told_key(
+    name: &str,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<MasterKey>, String> {
+    let Some(text) = variable(name) else { return Ok(None) };
+    let key = MasterKey::parse(text.trim_end());
+    key.map(Some).ok_or_else(|| {
+        format!("{name} must be base64 of 32 bytes, as `openssl rand -base64 32` prints it")
+    })
 }
 
 /// Returns an environment variable that is set to something.

@@ -207,6 +207,10 @@ fn help_names_every_setting() {
         "embedded:PATH",
         "memory:",
         "embedded:./campanile-data",
+        "--master-key-file",
+        "CAMPANILE_MASTER_KEY_FILE",
+        "CAMPANILE_MASTER_KEY ",
+        "PATH.key",
         "--cors-origin",
         "CAMPANILE_CORS_ORIGIN",
         "--public-url",
@@ -247,7 +251,8 @@ fn help_names_every_setting() {
     let import = ["PATH", "--overwrite", "--dry-run", "--aws-account-id"];
     help(&["import", "--help"], &[&client[..], &import].concat());
     help(&["export", "--help"], &[&client[..], &["--output", "--aws-account-id"]].concat());
-    help(&["keys", "--help"], &["create", "list", "delete"]);
+    help(&["keys", "--help"], &["create", "list", "delete", "rotate-master"]);
+    help(&["keys", "rotate-master", "--help"], &["--store", "CAMPANILE_NEW_MASTER_KEY", "stopped"]);
     help(&["keys", "create", "--help"], &[&client[..], &["--aws-account-id"]].concat());
     help(&["keys", "list", "--help"], &[&client[..], &["--aws-account-id"]].concat());
     help(&["keys", "delete", "--help"], &[&client[..], &["--access-key-id"]].concat());

@@ -14,6 +14,7 @@ mod conformance;
 mod durability;
 mod duties;
 mod harness;
+mod master_key;
 mod model;
 mod operations;
 mod power_loss;

@@ -6,7 +6,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use campanile::access::{Caller, Principal};
+use campanile::access::{Caller, KEY_BYTES, Principal, Seal};
 use campanile::clock::Timestamp;
 use campanile::operations::users::links::LinkKey;
 use campanile::operations::{Admission, Context, Form, Operation, Origin, Terms, TokenKey, table};
@@ -44,6 +44,7 @@ impl Lists {
                 verify_domains: false,
                 sends_mail: false,
                 link_key: LinkKey::new(b"the secret of this deployment"),
+                seal: Seal::new(&[1; KEY_BYTES]),
                 public_url: "http://127.0.0.1:8018".to_owned(),
             },
             tokens: Vec::new(),

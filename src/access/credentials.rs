@@ -6,8 +6,8 @@
 use super::policies::parse_policy_arn;
 use super::policy::{Decision, Kind, Managed, Policy, Request, decide};
 use super::{
-    AccessKeyRecord, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal, Secret,
-    Status, UserRecord,
+    AccessKeyRecord, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal, Seal,
+    Secret, Status, UserRecord,
 };
 use crate::store::{Error, Key, Record, Result, Table, Tx};
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,8 @@ impl Credentials {
             return Ok(Some(Arc::clone(credential)));
         }
         drop(found);
-        let Some(credential) = self.load(tx, access_key_id)?.map(Arc::new) else {
+        let loaded = self.load(tx, &deployment.seal, access_key_id)?;
+        let Some(credential) = loaded.map(Arc::new) else {
             return Ok(None);
         };
         let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
@@ -84,12 +85,13 @@ impl Credentials {
         Ok(Some(credential))
     }
 
-    fn load(&self, tx: &Tx<'_>, access_key_id: &str) -> Result<Option<Credential>> {
+    fn load(&self, tx: &Tx<'_>, seal: &Seal, access_key_id: &str) -> Result<Option<Credential>> {
         let record = AccessKeyRecord::find(tx, access_key_id)?;
         let Some(record) = record.filter(|record| record.status == Status::Active) else {
             return Ok(None);
         };
-        let AccessKeyRecord { aws_account_id, user_name, secret_access_key, .. } = record;
+        let secret_access_key = record.secret(seal)?;
+        let AccessKeyRecord { aws_account_id, user_name, .. } = record;
         let access_key_id = access_key_id.to_owned();
         let Some(user_name) = user_name else {
             let caller = Caller::root(aws_account_id, access_key_id);

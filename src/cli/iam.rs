@@ -1,7 +1,7 @@
 //! `campanile users`, `roles`, `policies` and `keys`: IAM's commands by IAM's names, so that hands that
 //! know `aws iam` need no manual.
 
-use super::{CREDENTIAL_HELP, called};
+use super::{CREDENTIAL_HELP, called, master_key};
 use crate::client::{CallError, Client};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
@@ -10,7 +10,7 @@ use std::fs;
 use std::process::ExitCode;
 
 const GROUPS: [(&str, &str); 4] = [
-    ("keys", "Access keys: make, list, deactivate and delete them on a running server"),
+    ("keys", "Access keys of a running server; and the master key of a stopped one"),
     ("users", "Users of an AWS account and what they may do"),
     ("roles", "Roles that callers can assume, by whom, and what they may do"),
     ("policies", "Managed policies, with their versions"),
@@ -134,8 +134,10 @@ const COMMANDS: &[IamCommand] = &[
 pub(super) fn add_to(program: Command) -> Command {
     GROUPS.iter().fold(program, |program, (group, about)| {
         let of_group = COMMANDS.iter().filter(|command| command.group == *group);
+        let commands = of_group.map(IamCommand::command);
+        let others = (*group == "keys").then(master_key::command);
         let group = Command::new(*group).about(*about).arg_required_else_help(true);
-        program.subcommand(group.subcommands(of_group.map(IamCommand::command)))
+        program.subcommand(group.subcommands(commands.chain(others)))
     })
 }
 
@@ -143,6 +145,9 @@ pub(super) fn add_to(program: Command) -> Command {
 pub(super) fn run(matches: &ArgMatches) -> Option<ExitCode> {
     let (group, matches) = matches.subcommand()?;
     let (name, matches) = matches.subcommand()?;
+    if name == master_key::COMMAND {
+        return Some(master_key::run(matches));
+    }
     let command = COMMANDS.iter().find(|command| command.group == group && command.name == name)?;
     Some(called(command.call(matches)))
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod iam;
+mod master_key;
 mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
@@ -98,7 +99,8 @@ fn serve(args: ServeArgs) -> ExitCode {
     }
 }
 
-/// Says where the server is, and shows a new root credential the one time that it is shown.
+/// Says where the server is, and shows a new root credential the one time that it is shown, and where
+/// a new master key is.
 fn announce(server: &Server) -> io::Result<()> {
     let address = server.address();
     let scheme = server.scheme();
@@ -111,6 +113,16 @@ fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if let Some(root) = server.new_root() {
         out.write_all(paste(root, &PublicUrl::of(scheme, address)).as_bytes())?;
+    }
+    if let Some(file) = server.new_master_key() {
+        writeln!(
+            out,
+            "# A master key was made: {}\n\
+             # The secrets in the store are sealed under it, and are lost without it. Back it up, \
+             apart\n\
+             # from the data folder.\n",
+            file.display()
+        )?;
     }
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()

@@ -18,7 +18,7 @@ use accounts::{directories, domains, life, settings};
 use users::links::LinkKey;
 use users::{invites, suspension};
 
-use crate::access::{Caller, raise_generation};
+use crate::access::{Caller, Seal, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
 use crate::protocol::error::Result;
@@ -349,6 +349,8 @@ pub struct Terms {
     pub sends_mail: bool,
     /// What makes the link of an invite ours.
     pub link_key: LinkKey,
+    /// What seals the secrets that are stored.
+    pub seal: Seal,
     /// Where people's browsers find the server.
     pub public_url: String,
 }

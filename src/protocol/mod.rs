@@ -130,6 +130,7 @@ impl Api {
             verify_domains: setup.verifier.is_some(),
             sends_mail: setup.deliver.is_some(),
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
+            seal: deployment.seal.clone(),
             public_url: setup.public_url,
         };
         Self {

@@ -3,6 +3,7 @@
 mod cors;
 mod duties;
 mod http;
+mod master_key;
 mod process;
 mod public_url;
 mod refusal;
@@ -11,6 +12,7 @@ mod tls;
 
 pub use cors::Origins;
 pub use duties::{DnsSettings, MailSettings};
+pub use master_key::{MasterKeySource, Rotation, StoreKey};
 pub use process::run;
 pub use public_url::PublicUrl;
 pub use tls::Tls;
@@ -20,11 +22,12 @@ use crate::clock::Clock;
 use crate::operations::layout;
 use crate::operations::users::links::LinkKey;
 use crate::protocol::{Api, Setup};
-use crate::store::{self, Location, Position, Store};
+use crate::store::{self, Location, Position, Store, Tx};
 use duties::{Bell, Duties, Postman, Sweeper, Verifier};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
 
@@ -37,6 +40,8 @@ pub struct Settings {
     pub store: Location,
     /// The certificate to show; without it, HTTP is plain.
     pub tls: Option<Arc<Tls>>,
+    /// Where the master key is that the store's secrets are sealed under.
+    pub master_key: MasterKeySource,
     /// What is fixed of the root credential.
     pub root: RootSettings,
     /// The origins whose pages may call.
@@ -78,6 +83,7 @@ pub struct Server {
     cors_origins: Origins,
     duties: Duties,
     new_root: Option<NewRoot>,
+    new_master_key: Option<PathBuf>,
 }
 
 /// A root credential that this start made, to be shown once.
@@ -110,11 +116,12 @@ impl Server {
         let bind = |error| StartError::Listen(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let deployment = Deployment::open(&store, settings.root.clone(), clock.now())
+        let StoreKey { key, made: new_master_key } = settings.master_key.find(&store)?;
+        let deployment = Deployment::open(&store, settings.root.clone(), key, clock.now())
             .await
             .map_err(StartError::Store)?;
         if deployment.layout < LAYOUT {
-            lay_out(&store).await.map_err(StartError::Store)?;
+            lay_out(&store, &deployment).await.map_err(StartError::Store)?;
         }
         let new_root = deployment.root_is_new.then(|| NewRoot {
             aws_account_id: deployment.root_aws_account_id.clone(),
@@ -133,7 +140,7 @@ impl Server {
         let (duties, setup) = beside.set_up(settings.mail, settings.dns);
         let api = Arc::new(Api::new(store, deployment, clock, setup));
         let Settings { tls, cors_origins, .. } = settings;
-        Ok(Self { listener, address, tls, api, cors_origins, duties, new_root })
+        Ok(Self { listener, address, tls, api, cors_origins, duties, new_root, new_master_key })
     }
 
     /// Returns the address that the server is bound to.
@@ -154,6 +161,11 @@ impl Server {
     /// Returns the root credential, if this start made it.
     pub fn new_root(&self) -> Option<&NewRoot> {
         self.new_root.as_ref()
+    }
+
+    /// Returns the file of the master key, if this start made it.
+    pub fn new_master_key(&self) -> Option<&Path> {
+        self.new_master_key.as_deref()
     }
 
     /// Answers requests until told to stop, then finishes those it has begun, and what goes on
@@ -202,22 +214,44 @@ impl Beside<'_> {
 }
 
 /// Brings a store that an older release left to today's layout. Whoever interrupts it begins again.
-async fn lay_out(store: &Store) -> store::Result<()> {
-    tracing::info!("the store is of an older release: writing the entries that this one needs");
+async fn lay_out(store: &Store, deployment: &Deployment) -> store::Result<()> {
+    tracing::info!("the store is of an older release: writing it as this one needs it");
+    if deployment.layout < 2 {
+        in_parts(store, |tx, after, _| layout::index_deleted_accounts(tx, after)).await?;
+    }
+    let seal = deployment.seal.clone();
+    in_parts(store, move |tx, after, seed| layout::seal_access_keys(tx, after, &seal, seed))
+        .await?;
+    // Nobody is served yet who would have to wait for it.
+    store.forget()?;
+    Deployment::laid_out(store).await
+}
+
+/// Runs a change of many records, each part of it in a transaction of its own.
+async fn in_parts<F>(store: &Store, run: F) -> store::Result<()>
+where
+    F: Fn(&mut Tx<'_>, Option<&Position>, [u8; 32]) -> store::Result<Option<Position>>
+        + Clone
+        + Send
+        + 'static,
+{
     let mut after: Option<Position> = None;
     loop {
-        after = store.write(move |mut tx| layout::write_some(&mut tx, after.as_ref())).await?;
+        let (run, seed) = (run.clone(), rand::random());
+        after = store.write(move |mut tx| run(&mut tx, after.as_ref(), seed)).await?;
         if after.is_none() {
-            return Deployment::laid_out(store).await;
+            return Ok(());
         }
     }
 }
 
-/// Why a server does not start.
+/// Why a server does not start, or a master key is not exchanged.
 #[derive(Debug)]
 pub enum StartError {
     /// The store cannot be opened.
     Store(store::Error),
+    /// The master key is not there, or not the store's.
+    MasterKey(String),
     /// The address cannot be bound.
     Listen(SocketAddr, std::io::Error),
 }
@@ -229,6 +263,7 @@ impl fmt::Display for StartError {
                 f.write_str(reason)
             }
             Self::Store(error) => write!(f, "{error}"),
+            Self::MasterKey(reason) => f.write_str(reason),
             Self::Listen(address, error) => write!(
                 f,
                 "cannot listen on {address}: {error}. Choose another address with --listen, for \

@@ -33,6 +33,12 @@ use writer::Writer;
 pub trait Engine: fmt::Debug + Send + Sync {
     /// Begins a transaction; a writing one waits until no other is open.
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>>;
+
+    /// Leaves nothing in its files of what was deleted or replaced and is not looked at, which can
+    /// take as long as writing everything anew. An engine that keeps no such thing has nothing to do.
+    fn forget(&self) -> Result<()> {
+        Ok(())
+    }
 }
 
 /// An open transaction of an [`Engine`]; dropping it without a commit leaves nothing behind.
@@ -163,6 +169,7 @@ impl Store {
     {
         self.writer.write(run).await
     }
+
     /// Runs a writing operation as [`Store::write`] does, on a thread that may wait.
     pub fn write_blocking<R, E, F>(&self, run: F) -> Result<R, E>
     where
@@ -171,5 +178,11 @@ impl Store {
         F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
         self.writer.write_blocking(run)
+    }
+
+    /// Leaves nothing in the engine's files of what was deleted or replaced before, which can take as
+    /// long as writing everything anew.
+    pub fn forget(&self) -> Result<()> {
+        self.engine.forget()
     }
 }

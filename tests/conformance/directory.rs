@@ -3,7 +3,7 @@
 
 use crate::harness::{Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
 use crate::model::{Operation, model};
-use campanile::access::AccessKeyRecord;
+use campanile::access::{AccessKeyRecord, KEY_BYTES, Seal};
 use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::{DomainRecord, DomainStatus};
@@ -71,8 +71,9 @@ fn start() -> Server {
         tx.insert(&user(&enterprise, "another"))?;
         tx.insert(&domain("example.com", DomainStatus::Verified))?;
         tx.insert(&domain("example.net", DomainStatus::PendingVerification))?;
-        for key in [[1; 40], [2; 40]] {
-            tx.insert(&AccessKeyRecord::generate("444455556666".to_owned(), None, now(), &key))?;
+        for key in [[1; 52], [2; 52]] {
+            let (aws_account_id, seal) = ("444455556666".to_owned(), Seal::new(&[1; KEY_BYTES]));
+            tx.insert(&AccessKeyRecord::generate(aws_account_id, None, now(), &key, &seal).0)?;
         }
         Ok(())
     })

@@ -12,13 +12,13 @@ pub use http::{Answer, exchange};
 
 use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
-use campanile::access::{RootSettings, Secret};
+use campanile::access::{KEY_BYTES, MasterKey, RootSettings, Secret};
 use campanile::client::target_and_body;
 use campanile::clock::Clock;
 use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings, Tls};
+use campanile::server::{self, DnsSettings, MailSettings, MasterKeySource, Origins, Settings, Tls};
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
@@ -110,6 +110,7 @@ impl Server {
             listen: ([127, 0, 0, 1], 0).into(),
             tls: options.tls,
             store: location.clone(),
+            master_key: MasterKeySource::Given(MasterKey::new([0x4d; KEY_BYTES])),
             root: RootSettings {
                 access_key: Some((
                     ROOT_ACCESS_KEY_ID.to_owned(),

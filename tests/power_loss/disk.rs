@@ -10,7 +10,7 @@ use rand::Rng;
 use rand::rngs::StdRng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -474,7 +474,8 @@ impl Bytes {
     }
 
     fn write_to(&self, path: &Path) {
-        let file = File::create(path).unwrap();
+        // It knows no modes, and whoever is particular about them wants this.
+        let file = File::options().write(true).create_new(true).mode(0o600).open(path).unwrap();
         file.set_len(self.length).unwrap();
         let mut run: (u64, Vec<u8>) = (0, Vec::new());
         for (page, bytes) in &self.pages {

@@ -8,14 +8,15 @@
 mod disk;
 mod trace;
 
-use crate::harness::process::{Process, isolated, serve_arguments};
+use crate::harness::process::{self, Process, isolated, serve, serve_arguments};
 use crate::harness::workload::{Found, Ledger, Plan, State, Stopped, number_in, work};
 use crate::harness::{Client, entries};
 use campanile::access::{Deployment, RootSettings};
 use campanile::clock::Clock;
 use campanile::operations::accounts::AccountRecord;
+use campanile::server::MasterKeySource;
 use campanile::store::embedded::Embedded;
-use campanile::store::{self, Engine, Key, Page, Store, Table};
+use campanile::store::{self, Engine, Key, Location, Page, Store, Table};
 use disk::{Disk, Event, Fate, Inode, Model};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -292,8 +293,10 @@ fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>)> {
         };
         assert_eq!(found.insert(number_in(&record.name), state), None, "{} twice", record.name);
     }
+    let key = MasterKeySource::of(&Location::Embedded(folder.to_owned())).unwrap().find(&store);
+    let key = key.map_err(|error| store::Error::Unavailable(error.to_string()))?.key;
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let opening = Deployment::open(&store, RootSettings::default(), Clock::system().now());
+    let opening = Deployment::open(&store, RootSettings::default(), key, Clock::system().now());
     let deployment = runtime.block_on(opening)?;
     Ok((found, (!deployment.root_is_new).then_some(deployment.root_access_key_id)))
 }
@@ -350,6 +353,52 @@ fn an_answer_that_leaves_too_early_is_found() {
     story.events.insert(sync, early);
     assert_eq!(story.cut(&[sync], 1).len(), 0);
     assert_eq!(story.cut(&[sync + 1], 1).len(), 1);
+}
+
+/// While the master key is exchanged, the old one opens the store or the new one does, wherever they
+/// are by then; and what was sealed opens.
+#[test]
+fn a_master_key_is_never_lost() {
+    let folder = scratch();
+    let data = folder.path().join("data");
+    let process = Process::start_with(&mut serve(&data));
+    let root = printed_root(&process.printed);
+    assert_eq!(process.stop().code, Some(0));
+    let before = Disk::of(Model::Posix, folder.path());
+    let mut recording = Recording::of(folder.path());
+    let output = tempfile::NamedTempFile::new().unwrap();
+    let mut command = isolated(trace::strace(output.path()));
+    command.arg(env!("CARGO_BIN_EXE_campanile")).args(["keys", "rotate-master", "--store"]);
+    let ended = process::run(command.arg(format!("embedded:{}", data.display())));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    recording.add_run(output.path());
+    let acknowledged = Acknowledged { started: true, ..Acknowledged::default() };
+    let (events, ledger) = (recording.events, Ledger::default());
+    let story = Story { disk: before, acknowledged, events, ledger, root };
+    let cuts: Vec<_> = (0..=story.events.len()).collect();
+    assert_nothing_wrong(&story.cut(&cuts, 3));
+
+    // Proves that this can fail: without the sync of the key, or that of its name.
+    let made = story.events.iter().position(
+        |event| matches!(event, Event::Make { name, .. } if name.starts_with(".campanile-key-")),
+    );
+    let made = made.unwrap();
+    let Event::Make { inode: key, .. } = story.events[made] else { unreachable!() };
+    let renamed = story
+        .events
+        .iter()
+        .position(|event| matches!(event, Event::Rename { to_name, .. } if to_name == "data.key"));
+    for synced in [key, disk::ROOT] {
+        let is_sync =
+            |event: &Event| matches!(event, Event::Sync { inode, .. } if *inode == synced);
+        let sync = made + story.events[made..].iter().position(is_sync).unwrap();
+        let mut forgetful = story.clone();
+        forgetful.events[sync] = Event::Tell(String::new());
+        assert!(
+            !forgetful.cut(&[renamed.unwrap()], 1).is_empty(),
+            "the sync of {synced} is not missed"
+        );
+    }
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! What is secret stays so when the server's parts are printed.
 
 use crate::harness::{Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
-use campanile::access::{Deployment, RootSettings, Secret};
+use campanile::access::{
+    AccessKeyRecord, Deployment, KEY_BYTES, MasterKey, RootSettings, Secret, StoredSecret,
+};
 use campanile::clock::Clock;
 use campanile::protocol::{Api, Peer, Request, SIGNING_NAME, Setup};
-use campanile::server::MailSettings;
+use campanile::server::{MailSettings, MasterKeySource, Rotation};
 use campanile::store::{Memory, Store};
 use http::Method;
 use std::sync::Arc;
@@ -20,16 +22,34 @@ fn nothing_that_is_printed_for_debugging_shows_a_secret() {
             aws_account_id: None,
         };
         let clock = Clock::system();
-        let deployment = Deployment::open(&store, root, clock.now()).await.unwrap();
+        let master_key = MasterKey::new([0xab; KEY_BYTES]);
+        let deployment =
+            Deployment::open(&store, root, master_key.clone(), clock.now()).await.unwrap();
         let token_secret = deployment.token_secret.expose().to_owned();
+        let (key, key_secret) = AccessKeyRecord::generate(
+            String::new(),
+            None,
+            clock.now(),
+            &[0xcd; 52],
+            &deployment.seal,
+        );
+        let clear = StoredSecret::Clear(key_secret.clone());
         let api = Arc::new(Api::new(Arc::new(store), deployment.clone(), clock, Setup::default()));
         // A request that is verified leaves its signing key in the server's memory.
         assert_eq!(api.respond(&signed()).await.status(), 200);
         let smtp_url = Secret::new("smtps://me:s3cret@mail.example".to_owned());
         let mail = MailSettings::new(&smtp_url, "chime@example.com").unwrap();
-        let printed = format!("{api:?} {deployment:?} {:?} {mail:?}", deployment.root());
+        let (old, new) = (master_key.clone(), master_key.clone());
+        let sources = (MasterKeySource::Given(old.clone()), Rotation::Given { old, new });
+        let printed = format!(
+            "{api:?} {deployment:?} {:?} {mail:?} {master_key:?} {sources:?} {key:?} {clear:?}",
+            deployment.root()
+        );
         assert!(printed.contains(ROOT_ACCESS_KEY_ID));
-        for secret in [ROOT_SECRET_ACCESS_KEY, &token_secret, "s3cret"] {
+        let bytes = format!("{:?}", [0xab_u8; 3]);
+        let written = master_key.text();
+        let of_keys = [key_secret.expose(), written.expose(), bytes.trim_matches(['[', ']'])];
+        for secret in [ROOT_SECRET_ACCESS_KEY, &token_secret, "s3cret"].iter().chain(&of_keys) {
             assert!(!printed.contains(secret), "{printed}");
         }
     });

@@ -120,9 +120,11 @@ pub(in crate::operations) fn create_access_key(
         return Err(limit_exceeded(message));
     }
     let random = cx.random_bytes::<{ AccessKeyRecord::RANDOM_BYTES }>();
-    let record = AccessKeyRecord::generate(aws_account_id, user_name, cx.now, &random);
+    let seal = &cx.terms.seal;
+    let (record, secret) =
+        AccessKeyRecord::generate(aws_account_id, user_name, cx.now, &random, seal);
     cx.tx.insert(&record)?;
-    let secret_access_key = Some(record.secret_access_key.expose().to_owned());
+    let secret_access_key = Some(secret.expose().to_owned());
     Ok(CreateAccessKeyResponse {
         access_key: AccessKey { secret_access_key, ..AccessKey::from(record) },
     })

@@ -2,7 +2,7 @@
 
 use super::Core;
 use crate::store::{Error, Result};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -33,6 +33,8 @@ struct Progress {
     wake: Condvar,
     /// Set once no more merging is wanted.
     closing: AtomicBool,
+    /// The number of the segment before which the log was forgotten.
+    forgotten: AtomicU64,
 }
 
 impl Progress {
@@ -79,9 +81,19 @@ impl Background {
 
     /// Waits until the threads have caught up enough for another segment.
     pub(super) fn wait_for_room(&self, core: &Core) -> Result<()> {
-        let full = || core.tree.sealed() >= SEALED_MAX || core.tree.fresh_runs() >= FRESH_RUNS_MAX;
+        self.wait_while(core, || {
+            core.tree.sealed() >= SEALED_MAX || core.tree.fresh_runs() >= FRESH_RUNS_MAX
+        })
+    }
+
+    /// Waits until the log has forgotten the segments before this one.
+    pub(super) fn wait_for_flush(&self, core: &Core, segment: u64) -> Result<()> {
+        self.wait_while(core, || self.progress.forgotten.load(Ordering::Acquire) < segment)
+    }
+
+    fn wait_while(&self, core: &Core, waits: impl Fn() -> bool) -> Result<()> {
         let made = self.progress.made.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.progress.wake.wait_while(made, |()| core.check().is_ok() && full());
+        let waited = self.progress.wake.wait_while(made, |()| core.check().is_ok() && waits());
         drop(waited);
         core.check()
     }
@@ -111,7 +123,8 @@ fn flush(core: &Core, requests: &Receiver<u64>, merges: &SyncSender<()>, progres
         let flushed = core
             .check()
             .and_then(|()| core.tree.flush(core.snapshots.oldest()))
-            .and_then(|()| core.segments.delete_before(segment));
+            .and_then(|()| core.segments.delete_before(segment))
+            .inspect(|()| progress.forgotten.store(segment, Ordering::Release));
         stop_on_error(core, flushed, progress);
         merges.try_send(()).ok();
         if core.check().is_ok() {

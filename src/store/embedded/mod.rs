@@ -110,12 +110,12 @@ impl Embedded {
     }
 
     /// Closes what is in memory and lets it be written, so that the log can forget it. The next
-    /// segment has room for a batch of so many bytes.
-    fn seal(&self, log: &mut Log, content_bytes: usize) -> Result<()> {
+    /// segment has room for a batch of so many bytes, and its number is returned.
+    fn seal(&self, log: &mut Log, content_bytes: usize) -> Result<u64> {
         let segment = log.roll(content_bytes)?;
         self.core.tree.seal(log.next() - 1);
         self.background.flush_before(segment);
-        Ok(())
+        Ok(segment)
     }
 
     fn commit(&self, log: &mut Log, snapshot: Snapshot<'_>, batch: &Batch) -> Result<()> {
@@ -128,19 +128,37 @@ impl Embedded {
         let content = encode_batch(batch)?;
         // What it looked at need not be kept while it waits.
         drop(snapshot);
-        let commit = |log: &mut Log| {
-            if !log.has_room(content.len()) {
-                self.background.wait_for_room(&self.core)?;
-                self.seal(log, content.len())?;
-            }
-            let sequence = log.append(&content)?;
-            let entries = decode_batch(&content).ok_or_else(|| unknown_form(sequence))?;
-            self.core.tree.apply(&entries, sequence);
-            self.core.tree.advance(sequence + 1);
-            self.core.snapshots.publish(sequence + 1);
-            Ok(())
-        };
-        commit(log).inspect_err(|error| self.core.fail(error))
+        self.add(log, &content).inspect_err(|error| self.core.fail(error))
+    }
+
+    /// Adds a batch, and lets it be seen.
+    fn add(&self, log: &mut Log, content: &[u8]) -> Result<()> {
+        if !log.has_room(content.len()) {
+            self.background.wait_for_room(&self.core)?;
+            self.seal(log, content.len())?;
+        }
+        let sequence = log.append(content)?;
+        let entries = decode_batch(content).ok_or_else(|| unknown_form(sequence))?;
+        self.core.tree.apply(&entries, sequence);
+        self.core.tree.advance(sequence + 1);
+        self.core.snapshots.publish(sequence + 1);
+        Ok(())
+    }
+
+    /// Writes what is in memory as tables, and waits until the log has forgotten it.
+    fn flush(&self, log: &mut Log) -> Result<()> {
+        let segment = self.seal(log, 0)?;
+        self.background.wait_for_flush(&self.core, segment)
+    }
+
+    /// Merges all tables into new ones, and deletes the old.
+    fn rewrite(&self, log: &mut Log) -> Result<()> {
+        self.flush(log)?;
+        self.core.tree.rewrite(self.core.snapshots.oldest())?;
+        // Snapshots from before the new tables look into the old ones, which go with the next flush
+        // after the last of them; an empty batch makes the first snapshot that does not.
+        self.add(log, &encode_batch(&Batch::new())?)?;
+        self.flush(log)
     }
 }
 
@@ -159,6 +177,12 @@ impl Engine for Embedded {
             snapshot: self.core.snapshots.open(),
             log,
         }))
+    }
+
+    fn forget(&self) -> Result<()> {
+        let mut log = self.locked_log();
+        self.core.check()?;
+        self.rewrite(&mut log).inspect_err(|error| self.core.fail(error))
     }
 }
 

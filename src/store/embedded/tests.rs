@@ -469,3 +469,40 @@ fn after_a_failed_write_nothing_is_answered_until_a_restart() {
     fs::rename(path.join("gone"), path.join("log")).unwrap();
     assert_eq!(Embedded::open(&path).unwrap().keys(), [1]);
 }
+
+#[test]
+fn what_was_replaced_or_deleted_is_forgotten() {
+    let (_folder, path) = new();
+    let engine = Embedded::open(&path).unwrap();
+    let is_kept = |text: &[u8]| {
+        let files = content(&path).into_values().flatten();
+        files.into_iter().any(|bytes| bytes.windows(text.len()).any(|it| it == text))
+    };
+    // Some of it is in tables that were merged, some in new ones, some in memory and the log.
+    for round in 0..6 {
+        for key in 0..4 {
+            engine.put(round * 4 + key, b"to be forgotten");
+        }
+        if round < 4 {
+            engine.seal_now();
+        }
+    }
+    for key in 0..23 {
+        engine.put(key, b"kept");
+    }
+    let delete = Batch::from([(23_u32.to_be_bytes().to_vec(), None)]);
+    engine.begin(Access::Write).unwrap().commit(&delete).unwrap();
+    assert!(is_kept(b"to be forgotten"));
+    let reader = engine.begin(Access::Read).unwrap();
+    engine.put(0, b"seen by others");
+    engine.forget().unwrap();
+    assert_eq!(reader.get(&[0; 4]).unwrap().unwrap(), b"kept", "whoever reads goes on");
+    drop(reader);
+    engine.forget().unwrap();
+    assert!(!is_kept(b"to be forgotten") && is_kept(b"kept"));
+    assert_eq!(engine.keys(), (0..23).collect::<Vec<_>>());
+    engine.put(99, b"kept");
+    engine.abandon();
+    let keys = Embedded::open(&path).unwrap().keys();
+    assert_eq!(keys, (0..23).chain([99]).collect::<Vec<_>>());
+}

@@ -165,6 +165,11 @@ impl Tree {
         Ok(before != (shape(), self.fresh_runs()))
     }
 
+    /// Merges all tables into new ones. What no snapshot from `oldest` on can see is left out.
+    pub(super) fn rewrite(&self, oldest: u64) -> Result<()> {
+        self.changed(|| self.tree.major_compact(TABLE_BYTES, snapshot_number(oldest)))
+    }
+
     fn changed(&self, change: impl FnOnce() -> lsm_tree::Result<()>) -> Result<()> {
         guarded(change).map_err(|reason| {
             Error::Unavailable(format!("{} cannot be written: {reason}", self.path.display()))
