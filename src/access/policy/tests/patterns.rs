@@ -5,7 +5,6 @@ use super::super::pattern::{Pattern, Reach};
 use super::super::variables::{Part, Syntax, parts};
 use super::*;
 use proptest::prelude::*;
-use std::time::{Duration, Instant};
 
 const WILDCARDS: Syntax = Syntax { variables: true, wildcards: true };
 
@@ -124,17 +123,15 @@ proptest! {
 
 #[test]
 fn no_pattern_takes_long() {
-    // With exponential backtracking each of these would outlast the universe.
+    // With exponential backtracking none of these would ever end.
     let text = format!("arn:aws:iam::{}:{}", "1a".repeat(200), "a".repeat(2_000));
     let patterns = [
         format!("arn:aws:iam::*:{}b", "a*".repeat(2_000)),
         format!("arn:a*:iam:*:{}b:x", "1*".repeat(31)),
         format!("arn:a*:iam:*:{}:{}b", "?*".repeat(31), "*a".repeat(1_000)),
     ];
-    let start = Instant::now();
     for pattern in patterns {
         let resource = operand::resource(&pattern, true).unwrap();
         assert_eq!(resource.matches(&text, &ConditionContext::new()), Some(false));
     }
-    assert!(start.elapsed() < Duration::from_mins(1), "{:?}", start.elapsed());
 }

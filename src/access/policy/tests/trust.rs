@@ -22,10 +22,12 @@ fn principals_match_as_documented() {
     let session = Principal { aws_account_id: AWS_ACCOUNT_ID, arns: &[SESSION, ROLE] };
     let root =
         Principal { aws_account_id: AWS_ACCOUNT_ID, arns: &["arn:aws:iam::111122223333:root"] };
-    let other =
-        Principal { aws_account_id: "444455556666", arns: &["arn:aws:iam::444455556666:user/ann"] };
+    let other = Principal {
+        aws_account_id: "444455556666",
+        arns: &["arn:aws:iam::444455556666:user/111122223333"],
+    };
     let everyone = [PRINCIPAL, session, root, other];
-    // elements_principal, all rows: ann, a session of the role r, the root, another AWS account's ann.
+    // elements_principal, all rows: ann, a session of the role r, the root, one of another AWS account.
     #[rustfmt::skip]
     let rows = [
         (json!("*"), [true, true, true, true]),
