@@ -6,10 +6,10 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use campanile::access::{Caller, KEY_BYTES, Principal, Seal};
+use campanile::access::{Caller, KEY_BYTES, Origin, Seal};
 use campanile::clock::Timestamp;
 use campanile::operations::users::links::LinkKey;
-use campanile::operations::{Admission, Context, Form, Operation, Origin, Terms, TokenKey, table};
+use campanile::operations::{Admission, Context, Form, Operation, Terms, TokenKey, table};
 use campanile::protocol::decode::Members;
 use campanile::protocol::error::{Exception, Result};
 use campanile::store::{Memory, Store};
@@ -113,13 +113,7 @@ impl Lists {
 
 fn admission(aws_account_id: &str) -> Admission {
     Admission {
-        caller: Caller {
-            aws_account_id: aws_account_id.to_owned(),
-            arn: format!("arn:aws:iam::{aws_account_id}:root"),
-            user_id: aws_account_id.to_owned(),
-            access_key_id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
-            principal: Principal::Root,
-        },
+        caller: Caller::root(aws_account_id.to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned()),
         now: Timestamp::from_millisecond(0).expect("it is in range"),
         form: Form::Current,
         seed: [0; 32],

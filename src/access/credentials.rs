@@ -6,9 +6,10 @@
 use super::policies::parse_policy_arn;
 use super::policy::{Decision, Kind, Managed, Policy, Request, decide};
 use super::{
-    AccessKeyRecord, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal, Seal,
-    Secret, Status, UserRecord,
+    AccessKeyRecord, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal,
+    RoleRecord, Seal, Secret, Session, SessionOf, Status, UserRecord, assumed_role_arn,
 };
+use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Result, Table, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -30,8 +31,24 @@ pub struct Credential {
 pub enum Grants {
     /// Everything: a root.
     All,
-    /// What policies allow.
-    Policies(Vec<Arc<Policy>>),
+    /// What the policies of a user or a role allow, and what bounds a session of it allows too.
+    Policies {
+        /// The policies.
+        of_identity: Vec<Arc<Policy>>,
+        /// What bounds the session.
+        of_session: Option<Arc<Policy>>,
+    },
+}
+
+/// What became of looking for a credential.
+#[derive(Debug)]
+pub enum Found {
+    /// It is in use.
+    Credential(Arc<Credential>),
+    /// Nobody has it.
+    Unknown,
+    /// Its time is over.
+    Expired,
 }
 
 impl Grants {
@@ -39,9 +56,26 @@ impl Grants {
     pub fn decide(&self, request: &Request<'_>) -> Decision {
         match self {
             Self::All => Decision::Allowed,
-            Self::Policies(policies) => decide(policies.iter().map(Arc::as_ref), request),
+            Self::Policies { of_identity, of_session } => {
+                let decision = decide(of_identity.iter().map(Arc::as_ref), request);
+                match of_session {
+                    Some(bound) if decision == Decision::Allowed => {
+                        decide([bound.as_ref()], request)
+                    }
+                    _ => decision,
+                }
+            }
         }
     }
+}
+
+/// What a request names of the credential that it is signed with.
+#[derive(Clone, Copy, Debug)]
+pub struct Signed<'a> {
+    /// The public half of the access key.
+    pub access_key_id: &'a str,
+    /// The token, if the credential is temporary.
+    pub session_token: Option<&'a str>,
 }
 
 /// The credentials that were found lately, and the policies that were compiled for them.
@@ -55,34 +89,48 @@ impl Credentials {
     /// Whoever fills a map only makes it begin again.
     const MAX: usize = 1024;
 
-    /// Returns the credential that an access key id names, if it is in use.
+    /// Returns the credential that an access key id names; that of a session, with its token.
     pub fn find(
         &self,
         tx: &Tx<'_>,
         deployment: &Deployment,
-        access_key_id: &str,
-    ) -> Result<Option<Arc<Credential>>> {
-        if access_key_id == deployment.root_access_key_id {
-            return Ok(Some(Arc::new(deployment.root())));
-        }
+        signed: &Signed<'_>,
+        now: Timestamp,
+    ) -> Result<Found> {
+        let Signed { access_key_id, session_token } = *signed;
+        let session = match session_token {
+            None if access_key_id == deployment.root_access_key_id => {
+                return Ok(Found::Credential(Arc::new(deployment.root())));
+            }
+            None => None,
+            Some(token) => match Session::open(&deployment.seal, token) {
+                Some(session) if session.access_key_id != access_key_id => {
+                    return Ok(Found::Unknown);
+                }
+                Some(session) if session.expires <= now => return Ok(Found::Expired),
+                Some(session) => Some(session),
+                None => return Ok(Found::Unknown),
+            },
+        };
         let generation = generation(tx)?;
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
         if let Some((of, credential)) = found.get(access_key_id)
             && *of == generation
         {
-            return Ok(Some(Arc::clone(credential)));
+            return Ok(Found::Credential(Arc::clone(credential)));
         }
         drop(found);
-        let loaded = self.load(tx, &deployment.seal, access_key_id)?;
-        let Some(credential) = loaded.map(Arc::new) else {
-            return Ok(None);
+        let loaded = match session {
+            None => self.load(tx, &deployment.seal, access_key_id)?,
+            Some(session) => self.load_session(tx, session)?,
         };
+        let Some(credential) = loaded.map(Arc::new) else { return Ok(Found::Unknown) };
         let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
         if found.len() >= Self::MAX {
             found.clear();
         }
         found.insert(access_key_id.to_owned(), (generation, Arc::clone(&credential)));
-        Ok(Some(credential))
+        Ok(Found::Credential(credential))
     }
 
     fn load(&self, tx: &Tx<'_>, seal: &Seal, access_key_id: &str) -> Result<Option<Credential>> {
@@ -92,23 +140,71 @@ impl Credentials {
         };
         let secret_access_key = record.secret(seal)?;
         let AccessKeyRecord { aws_account_id, user_name, .. } = record;
-        let access_key_id = access_key_id.to_owned();
+        let caller = Caller::root(aws_account_id, access_key_id.to_owned());
         let Some(user_name) = user_name else {
-            let caller = Caller::root(aws_account_id, access_key_id);
             return Ok(Some(Credential { caller, secret_access_key, grants: Grants::All }));
         };
-        let user = UserRecord::find(tx, &aws_account_id, &user_name)?.ok_or_else(|| {
+        let user = UserRecord::find(tx, &caller.aws_account_id, &user_name)?.ok_or_else(|| {
             Error::Corrupt(format!("the user of the access key {access_key_id} is gone"))
         })?;
+        self.credential_of_user(
+            tx,
+            &user,
+            Credential { caller, secret_access_key, grants: Grants::All },
+        )
+        .map(Some)
+    }
+
+    /// Returns the credential of a session, if whose session it is still exists.
+    fn load_session(&self, tx: &Tx<'_>, session: Session) -> Result<Option<Credential>> {
+        let principal = session.principal();
+        let root = Caller::root(session.aws_account_id, session.access_key_id);
+        let caller = Caller { session_issued: Some(session.issued), principal, ..root };
+        let credential = Credential {
+            caller,
+            secret_access_key: session.secret_access_key,
+            grants: Grants::All,
+        };
+        let aws_account_id = credential.caller.aws_account_id.clone();
+        match session.of {
+            SessionOf::DeploymentRoot | SessionOf::Root => Ok(Some(credential)),
+            SessionOf::User { user_name, user_id } => {
+                let user = UserRecord::find(tx, &aws_account_id, &user_name)?;
+                let user = user.filter(|user| user.user_id == user_id);
+                user.map(|user| self.credential_of_user(tx, &user, credential)).transpose()
+            }
+            SessionOf::Role { role_name, role_id, session_name } => {
+                let role = RoleRecord::find(tx, &aws_account_id, &role_name)?;
+                let Some(role) = role.filter(|role| role.role_id == role_id) else {
+                    return Ok(None);
+                };
+                let arn = assumed_role_arn(&aws_account_id, &role.role_name, &session_name);
+                let user_id = format!("{}:{session_name}", role.role_id);
+                let of_session = session.policy.map(|policy| self.compiled(&policy)).transpose()?;
+                let grants =
+                    Grants::Policies { of_identity: self.policies_of(tx, &role)?, of_session };
+                let caller = Caller { arn, user_id, ..credential.caller };
+                Ok(Some(Credential { caller, grants, ..credential }))
+            }
+        }
+    }
+
+    /// Makes a root's credential one of a user.
+    fn credential_of_user(
+        &self,
+        tx: &Tx<'_>,
+        user: &UserRecord,
+        root: Credential,
+    ) -> Result<Credential> {
         let caller = Caller {
             arn: user.arn(),
             user_id: user.user_id.clone(),
-            access_key_id,
-            aws_account_id,
             principal: Principal::User { user_name: user.user_name.clone() },
+            ..root.caller
         };
-        let grants = Grants::Policies(self.policies_of(tx, &user)?);
-        Ok(Some(Credential { caller, secret_access_key, grants }))
+        let of_identity = self.policies_of(tx, user)?;
+        let grants = Grants::Policies { of_identity, of_session: None };
+        Ok(Credential { caller, grants, ..root })
     }
 
     /// Returns the policies of a user or a role, compiled.

@@ -18,7 +18,7 @@ use accounts::{directories, domains, life, settings};
 use users::links::LinkKey;
 use users::{invites, suspension};
 
-use crate::access::{Caller, Seal, raise_generation};
+use crate::access::{Caller, Origin, Seal, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
 use crate::protocol::error::Result;
@@ -30,7 +30,6 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
-use std::net::IpAddr;
 
 /// Returns every operation that the server knows, in the order of the resources.
 ///
@@ -439,19 +438,6 @@ pub struct Admission {
     pub request_id: String,
     /// Where the request came from.
     pub origin: Origin,
-}
-
-/// Where a request came from.
-#[derive(Clone, Debug)]
-pub struct Origin {
-    /// The address of who sent it.
-    pub source_ip: IpAddr,
-    /// Whether it came by TLS.
-    pub secure_transport: bool,
-    /// What its client calls itself.
-    pub user_agent: Option<String>,
-    /// The region that it was signed for.
-    pub region: String,
 }
 
 /// The answer of an operation that returns no members.

@@ -4,10 +4,13 @@
 use super::Api;
 use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
-use crate::access::policy::{self, ConditionContext, Decision, Principal};
-use crate::access::{self, Caller, Credential, Grants, RoleRecord, Secret, UserRecord, policy_arn};
+use crate::access::policy::{self, Decision, Principal};
+use crate::access::{
+    self, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed, UserRecord,
+    policy_arn,
+};
 use crate::clock::Timestamp;
-use crate::operations::{Operation, Origin, Resource};
+use crate::operations::{Operation, Resource};
 use crate::store::Tx;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -37,15 +40,21 @@ impl Api {
             )
         };
         let signature = Signature::parse(request)?;
-        if signature.session_token().is_some() {
-            // None are issued, so that none can be ours.
-            return Err(unrecognized());
-        }
-        let credential = self
-            .credentials
-            .find(tx, &self.deployment, signature.access_key_id())?
-            .ok_or_else(unrecognized)?;
-        let now = self.clock.now().into();
+        let now = self.clock.now();
+        let signed = Signed {
+            access_key_id: signature.access_key_id(),
+            session_token: signature.session_token(),
+        };
+        let credential = match self.credentials.find(tx, &self.deployment, &signed, now)? {
+            Found::Credential(credential) => credential,
+            Found::Unknown => return Err(unrecognized()),
+            Found::Expired => {
+                // aws-amplify/aws-sdk-android#3648
+                let message = "The security token included in the request is expired";
+                return Err(Error::new(Exception::ExpiredTokenException, message));
+            }
+        };
+        let now = now.into();
         // Before a key is derived, so that only keys of these days and this service are kept.
         signature.verify_scope(service, now)?;
         let key = self.signing_keys.get(&signature, &credential);
@@ -78,7 +87,7 @@ impl Asked<'_> {
             aws_account_id: &caller.aws_account_id,
             arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
         };
-        let context = &self.context();
+        let context = &self.origin.conditions(caller, self.now);
         let request =
             policy::Request { principal: &principal, action, resource: &resource, context };
         let because = match grants.decide(&request) {
@@ -97,34 +106,6 @@ impl Asked<'_> {
         let arn = &caller.arn;
         let message = format!("User: {arn} is not authorized to perform: {action}{on} {because}");
         Err(Error::new(denial(self.operation), message))
-    }
-
-    /// Returns what conditions and policy variables can ask about.
-    fn context(&self) -> ConditionContext {
-        let Caller { aws_account_id, arn, user_id, principal, .. } = &self.credential.caller;
-        let mut context = ConditionContext::new();
-        context.insert("aws:CurrentTime", self.now.to_string());
-        context.insert("aws:EpochTime", (self.now.as_millisecond() / 1000).to_string());
-        context.insert("aws:PrincipalAccount", aws_account_id);
-        context.insert("aws:PrincipalArn", arn);
-        context.insert("aws:RequestedRegion", &self.origin.region);
-        context.insert("aws:SecureTransport", self.origin.secure_transport.to_string());
-        context.insert("aws:SourceIp", self.origin.source_ip.to_string());
-        context.insert("aws:ViaAWSService", "false");
-        context.insert("aws:userid", user_id);
-        let kind = match principal {
-            access::Principal::DeploymentRoot | access::Principal::Root => "Account",
-            access::Principal::User { user_name } => {
-                context.insert("aws:username", user_name);
-                "User"
-            }
-            access::Principal::AssumedRole { .. } => "AssumedRole",
-        };
-        context.insert("aws:PrincipalType", kind);
-        if let Some(user_agent) = &self.origin.user_agent {
-            context.insert("aws:UserAgent", user_agent);
-        }
-        context
     }
 }
 

@@ -10,10 +10,10 @@ pub mod sigv4;
 mod strict;
 mod sts;
 
-use crate::access::{Credentials, Deployment};
+use crate::access::{Credentials, Deployment, Origin};
 use crate::clock::Clock;
 use crate::operations::users::links::LinkKey;
-use crate::operations::{Admission, Call, Context, Operation, Origin, Terms, TokenKey, table};
+use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
 use admission::{Asked, SigningKeys};
 use bytes::Bytes;
