@@ -241,6 +241,23 @@ fn no_secret_can_be_read_in_the_folder() {
     }
 }
 
+/// Not even at the level that tells the most.
+#[test]
+fn no_secret_is_logged() {
+    let place = Place::new();
+    let mut command = serve(&place.data());
+    let process = Process::start_with(command.args(["--log-level", "trace"]));
+    let made = client(&process, &place.root)
+        .ok("CreateAccessKey", json!({"AwsAccountId": "444455556666"}));
+    let secret = made["AccessKey"]["SecretAccessKey"].as_str().unwrap().to_owned();
+    process.client().error("ListAccounts", json!({}));
+    let ended = process.stop();
+    assert!(ended.stderr.contains("UnrecognizedClientException"), "{ended:?}");
+    for secret in place.secrets().into_iter().chain([secret, place.key()]) {
+        assert!(!ended.stderr.contains(&secret) && !ended.stdout.contains(&secret), "{ended:?}");
+    }
+}
+
 #[test]
 fn a_key_that_is_not_the_stores_is_refused() {
     let place = Place::new();

@@ -126,17 +126,12 @@ impl Rotation {
 /// Opens a store without making one.
 fn existing(location: &Location) -> Result<Store, StartError> {
     match location {
-        Location::Memory => Err(StartError::MasterKey(
-            "memory: keeps nothing whose master key could be changed. Name a folder with --store \
-             embedded:PATH"
-                .to_owned(),
-        )),
         Location::Embedded(folder) if !folder.is_dir() => Err(StartError::MasterKey(format!(
             "there is no data folder {}. Name the one that the server uses with --store \
              embedded:PATH",
             folder.display()
         ))),
-        Location::Embedded(_) => Store::open(location).map_err(StartError::Store),
+        _ => Store::open(location).map_err(StartError::Store),
     }
 }
 
