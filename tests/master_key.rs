@@ -328,6 +328,20 @@ fn the_key_is_where_the_settings_say() {
     assert_told(&run(&mut nowhere), Some(1), &["no/key", "cannot be made", "--master-key-file"]);
 }
 
+/// Also when a start was cut off before it sealed anything: what it made is announced all the same.
+#[test]
+fn a_key_that_is_there_before_the_store_is_used() {
+    let key = some_key(5);
+    let place = Place::with(|command| {
+        let store = command.get_args().last().unwrap().to_str().unwrap().to_owned();
+        let data = Path::new(store.strip_prefix("embedded:").unwrap());
+        write_private(&data.with_extension("key"), &key);
+    });
+    assert_eq!(fs::read_to_string(place.key_file()).unwrap(), key);
+    assert!(place.printed.contains(place.key_file().to_str().unwrap()), "{}", place.printed);
+    place.check_opens();
+}
+
 #[test]
 fn the_key_can_come_from_the_environment() {
     let key = some_key(7);
