@@ -176,6 +176,13 @@ impl StoreArgs {
     /// Returns how the master key is to be exchanged, and of which store.
     pub fn rotation(self) -> Result<(Location, Rotation), String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
+        if self.store == Location::Memory {
+            return Err(
+                "memory: keeps nothing whose master key could be exchanged. Name a folder \
+                        with --store embedded:PATH"
+                    .to_owned(),
+            );
+        }
         let new = told_key(NEW_MASTER_KEY, variable)?;
         let rotation = match (self.master_key(variable)?, new) {
             (MasterKeySource::File(path), None) => Rotation::File(path),
@@ -184,10 +191,6 @@ impl StoreArgs {
             }
             (MasterKeySource::Given(old), Some(new)) => Rotation::Given { old, new },
             (MasterKeySource::File(_), Some(_)) => return Err(needs(NEW_MASTER_KEY, MASTER_KEY)),
-            // That of memory: is told nobody.
-            (MasterKeySource::Given(old), None) if self.store == Location::Memory => {
-                Rotation::Given { new: old.clone(), old }
-            }
             (MasterKeySource::Given(_), None) => return Err(needs(MASTER_KEY, NEW_MASTER_KEY)),
         };
         Ok((self.store, rotation))

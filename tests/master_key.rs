@@ -241,6 +241,23 @@ fn no_secret_can_be_read_in_the_folder() {
     }
 }
 
+/// Not even at the level that tells the most.
+#[test]
+fn no_secret_is_logged() {
+    let place = Place::new();
+    let mut command = serve(&place.data());
+    let process = Process::start_with(command.args(["--log-level", "trace"]));
+    let made = client(&process, &place.root)
+        .ok("CreateAccessKey", json!({"AwsAccountId": "444455556666"}));
+    let secret = made["AccessKey"]["SecretAccessKey"].as_str().unwrap().to_owned();
+    process.client().error("ListAccounts", json!({}));
+    let ended = process.stop();
+    assert!(ended.stderr.contains("UnrecognizedClientException"), "{ended:?}");
+    for secret in place.secrets().into_iter().chain([secret, place.key()]) {
+        assert!(!ended.stderr.contains(&secret) && !ended.stdout.contains(&secret), "{ended:?}");
+    }
+}
+
 #[test]
 fn a_key_that_is_not_the_stores_is_refused() {
     let place = Place::new();
@@ -309,6 +326,20 @@ fn the_key_is_where_the_settings_say() {
     let mut nowhere = serve(&place.folder.path().join("other"));
     nowhere.arg("--master-key-file").arg(place.folder.path().join("no/key"));
     assert_told(&run(&mut nowhere), Some(1), &["no/key", "cannot be made", "--master-key-file"]);
+}
+
+/// Also when a start was cut off before it sealed anything: what it made is announced all the same.
+#[test]
+fn a_key_that_is_there_before_the_store_is_used() {
+    let key = some_key(5);
+    let place = Place::with(|command| {
+        let store = command.get_args().last().unwrap().to_str().unwrap().to_owned();
+        let data = Path::new(store.strip_prefix("embedded:").unwrap());
+        write_private(&data.with_extension("key"), &key);
+    });
+    assert_eq!(fs::read_to_string(place.key_file()).unwrap(), key);
+    assert!(place.printed.contains(place.key_file().to_str().unwrap()), "{}", place.printed);
+    place.check_opens();
 }
 
 #[test]

@@ -117,10 +117,8 @@ fn announce(server: &Server) -> io::Result<()> {
     if let Some(file) = server.new_master_key() {
         writeln!(
             out,
-            "# A master key was made: {}\n\
-             # The secrets in the store are sealed under it, and are lost without it. Back it up, \
-             apart\n\
-             # from the data folder.\n",
+            "# The secrets in the store are sealed under the master key in {}\n\
+             # and are lost without it. Back it up, apart from the store.\n",
             file.display()
         )?;
     }

@@ -35,8 +35,8 @@ pub enum MasterKeySource {
 pub struct StoreKey {
     /// The key.
     pub key: MasterKey,
-    /// The file that was made for it just now.
-    pub made: Option<PathBuf>,
+    /// The file that it is in, if nothing was sealed under it before.
+    pub new_file: Option<PathBuf>,
 }
 
 impl MasterKeySource {
@@ -64,17 +64,20 @@ impl MasterKeySource {
     /// Returns the key of a store. Only where nothing is sealed yet, a key that is missing is made.
     pub fn find(&self, store: &Store) -> Result<StoreKey, StartError> {
         let data_key = Deployment::data_key(store).map_err(StartError::Store)?;
-        let found = match (self, &data_key) {
+        let key = match (self, &data_key) {
             (Self::Given(key), None) => Ok(key.clone()),
             (Self::Given(key), Some(data_key)) if key.opens(data_key) => Ok(key.clone()),
             (Self::Given(_), Some(_)) => Err(another(VARIABLE)),
             (Self::File(path), Some(data_key)) => find_file(path, data_key),
-            (Self::File(path), None) => match read(path).map_err(StartError::MasterKey)? {
-                Some(key) => Ok(key),
-                None => return make(path).map_err(StartError::MasterKey),
-            },
+            (Self::File(path), None) => {
+                read(path).and_then(|key| key.map_or_else(|| make(path), Ok))
+            }
         };
-        found.map(|key| StoreKey { key, made: None }).map_err(StartError::MasterKey)
+        let new_file = match self {
+            Self::File(path) if data_key.is_none() => Some(path.clone()),
+            _ => None,
+        };
+        key.map(|key| StoreKey { key, new_file }).map_err(StartError::MasterKey)
     }
 }
 
@@ -126,17 +129,12 @@ impl Rotation {
 /// Opens a store without making one.
 fn existing(location: &Location) -> Result<Store, StartError> {
     match location {
-        Location::Memory => Err(StartError::MasterKey(
-            "memory: keeps nothing whose master key could be changed. Name a folder with --store \
-             embedded:PATH"
-                .to_owned(),
-        )),
         Location::Embedded(folder) if !folder.is_dir() => Err(StartError::MasterKey(format!(
             "there is no data folder {}. Name the one that the server uses with --store \
              embedded:PATH",
             folder.display()
         ))),
-        Location::Embedded(_) => Store::open(location).map_err(StartError::Store),
+        _ => Store::open(location).map_err(StartError::Store),
     }
 }
 
@@ -200,11 +198,11 @@ fn read(path: &Path) -> Result<Option<MasterKey>, String> {
 }
 
 /// Makes a key and its file, which nobody made in the meantime.
-fn make(path: &Path) -> Result<StoreKey, String> {
+fn make(path: &Path) -> Result<MasterKey, String> {
     let key = MasterKey::new(rand::random());
     write(path, &key, |file| file.persist_noclobber(path).map(drop).map_err(|it| it.error))
         .map_err(|error| unwritable(path, &error))?;
-    Ok(StoreKey { key, made: Some(path.to_owned()) })
+    Ok(key)
 }
 
 /// Writes a key's file for its owner's eyes. It has its name once it is whole.

@@ -116,7 +116,7 @@ impl Server {
         let bind = |error| StartError::Listen(listen, error);
         let listener = TcpListener::bind(listen).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let StoreKey { key, made: new_master_key } = settings.master_key.find(&store)?;
+        let StoreKey { key, new_file: new_master_key } = settings.master_key.find(&store)?;
         let deployment = Deployment::open(&store, settings.root.clone(), key, clock.now())
             .await
             .map_err(StartError::Store)?;
@@ -163,7 +163,7 @@ impl Server {
         self.new_root.as_ref()
     }
 
-    /// Returns the file of the master key, if this start made it.
+    /// Returns the file of the master key, if this start was the first to seal anything under it.
     pub fn new_master_key(&self) -> Option<&Path> {
         self.new_master_key.as_deref()
     }

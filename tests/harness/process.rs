@@ -17,6 +17,16 @@ pub struct Ended {
     pub stderr: String,
 }
 
+impl Ended {
+    /// Checks that a process told nobody the secrets that it was told.
+    fn without(self, secrets: &[String]) -> Self {
+        let told =
+            |secret: &&String| [&self.stdout, &self.stderr].iter().any(|it| it.contains(*secret));
+        assert_eq!(secrets.iter().find(told), None, "was told by {self:?}");
+        self
+    }
+}
+
 /// A server in a process of its own; it is killed when this is dropped.
 pub struct Process {
     pub address: SocketAddr,
@@ -26,6 +36,7 @@ pub struct Process {
     server: u32,
     stdout: BufReader<ChildStdout>,
     stderr: File,
+    secrets: Vec<String>,
 }
 
 impl Process {
@@ -44,6 +55,7 @@ impl Process {
     pub fn try_start(command: &mut Command) -> Result<Self, Ended> {
         let mut stderr = tempfile::tempfile().unwrap();
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(stderr.try_clone().unwrap());
+        let secrets = secrets_of(command);
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut printed = String::new();
@@ -51,14 +63,15 @@ impl Process {
             let begin = printed.len();
             if stdout.read_line(&mut printed).unwrap() == 0 {
                 let code = child.wait().unwrap().code();
-                return Err(Ended { code, stdout: printed, stderr: text_of(&mut stderr) });
+                let ended = Ended { code, stdout: printed, stderr: text_of(&mut stderr) };
+                return Err(ended.without(&secrets));
             }
             if let Some(url) = printed[begin..].strip_prefix("listening on ") {
                 let (_, address) = url.trim_end().split_once("://").unwrap();
                 let address = address.parse().unwrap();
                 printed.truncate(begin);
                 let server = child.id();
-                return Ok(Self { address, printed, child, server, stdout, stderr });
+                return Ok(Self { address, printed, child, server, stdout, stderr, secrets });
             }
         }
     }
@@ -111,7 +124,7 @@ impl Process {
         let mut stdout = String::new();
         self.stdout.read_to_string(&mut stdout).unwrap();
         let code = self.child.wait().unwrap().code();
-        Ended { code, stdout, stderr: text_of(&mut self.stderr) }
+        Ended { code, stdout, stderr: text_of(&mut self.stderr) }.without(&self.secrets)
     }
 
     fn signal(&self, name: &str) {
@@ -168,6 +181,20 @@ pub fn run(command: &mut Command) -> Ended {
         Err(ended) => ended,
         Ok(process) => panic!("{command:?} became a server on {}", process.address),
     }
+}
+
+/// Returns the secrets that a command finds in its environment, without those that are too short to
+/// be looked for.
+fn secrets_of(command: &Command) -> Vec<String> {
+    const NAMES: [&str; 4] = [
+        "AWS_SECRET_ACCESS_KEY",
+        "CAMPANILE_MASTER_KEY",
+        "CAMPANILE_NEW_MASTER_KEY",
+        "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
+    ];
+    let told = command.get_envs().filter(|(name, _)| NAMES.iter().any(|it| name == it));
+    let values = told.filter_map(|(_, value)| Some(value?.to_str()?.trim_end().to_owned()));
+    values.filter(|secret| secret.len() >= 16).collect()
 }
 
 fn text_of(file: &mut File) -> String {

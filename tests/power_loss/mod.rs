@@ -8,7 +8,7 @@
 mod disk;
 mod trace;
 
-use crate::harness::process::{self, Process, isolated, serve, serve_arguments};
+use crate::harness::process::{self, Process, isolated, serve, serve_arguments, with_root};
 use crate::harness::workload::{Found, Ledger, Plan, State, Stopped, number_in, work};
 use crate::harness::{Client, entries};
 use campanile::access::{Deployment, RootSettings};
@@ -21,7 +21,9 @@ use disk::{Disk, Event, Fate, Inode, Model};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -399,6 +401,38 @@ fn a_master_key_is_never_lost() {
             "the sync of {synced} is not missed"
         );
     }
+}
+
+/// While the first start on an older store seals its secrets and writes all of its files anew, too.
+#[test]
+fn an_older_store_outlives_its_first_start() {
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
+    let read = |name: &str| fs::read(fixtures.join(name)).unwrap();
+    let answers: Value = serde_json::from_slice(&read("0.2.0-stopped.json")).unwrap();
+    let (folder, packed) = (scratch(), read("0.2.0-stopped.tar.gz"));
+    tar::Archive::new(flate2::read::GzDecoder::new(&packed[..])).unpack(folder.path()).unwrap();
+    let disk = Disk::of(model(), folder.path());
+    let mut recording = Recording::of(folder.path());
+    let output = tempfile::NamedTempFile::new().unwrap();
+    let mut command = isolated(trace::strace(output.path()));
+    command.arg(env!("CARGO_BIN_EXE_campanile")).args(serve_arguments(&folder.path().join("data")));
+    let process = Process::start_with(with_root(&mut command)).of_tracer();
+    assert_eq!(process.stop().code, Some(0));
+    recording.add_run(output.path());
+    let (acknowledged, ledger) = (Acknowledged::default(), Ledger::default());
+    let root = Credential { access_key_id: String::new(), secret_access_key: String::new() };
+    let story = Story { disk, acknowledged, events: recording.events, ledger, root };
+    let cuts = story.choose_cuts(CUTS, 0, SEED + 3);
+    story.walk(&cuts, |events, disk, _| {
+        for fate in 0..3 {
+            let folder = scratch();
+            disk.write_to(folder.path(), &mut fate_number(fate, events));
+            let process = Process::start_with(with_root(&mut serve(&folder.path().join("data"))));
+            let client = process.client();
+            assert_eq!(client.ok("ExportUsers", json!({})), answers["ExportUsers"], "{events}");
+            client.with_key(&answers["AccessKey"]).ok("ListAccounts", json!({}));
+        }
+    });
 }
 
 #[test]

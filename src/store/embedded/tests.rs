@@ -3,6 +3,8 @@
 use super::frame::{SECTOR_BYTES, frame_bytes};
 use super::*;
 use proptest::prelude::*;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -505,4 +507,42 @@ fn what_was_replaced_or_deleted_is_forgotten() {
     engine.abandon();
     let keys = Embedded::open(&path).unwrap().keys();
     assert_eq!(keys, (0..23).chain([99]).collect::<Vec<_>>());
+}
+
+/// Whatever is done before and after, forgetting changes no answer.
+#[test]
+fn what_is_not_replaced_outlives_forgetting() {
+    let seed: u64 = rand::random();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let (_folder, path) = new();
+    let mut engine = Embedded::open(&path).unwrap();
+    let mut expected = BTreeMap::new();
+    for step in 0..120 {
+        match rng.random_range(0..10) {
+            0 => engine.forget().unwrap(),
+            1 => engine.seal_now(),
+            2 => {
+                let ended: fn(Embedded) = if rng.random() { drop } else { Embedded::abandon };
+                ended(engine);
+                engine = Embedded::open(&path).unwrap();
+            }
+            3..6 => {
+                let key = rng.random_range(0..20_u32);
+                let batch = Batch::from([(key.to_be_bytes().to_vec(), None)]);
+                engine.begin(Access::Write).unwrap().commit(&batch).unwrap();
+                expected.remove(&key);
+            }
+            _ => {
+                let key = rng.random_range(0..20);
+                engine.put(key, &value(step));
+                expected.insert(key, value(step));
+            }
+        }
+        assert_eq!(engine.keys(), expected.keys().copied().collect::<Vec<_>>(), "seed {seed}");
+        let transaction = engine.begin(Access::Read).unwrap();
+        for (key, value) in &expected {
+            let found = transaction.get(&key.to_be_bytes()).unwrap();
+            assert_eq!(found.as_ref(), Some(value), "seed {seed}");
+        }
+    }
 }
