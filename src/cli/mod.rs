@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
@@ -39,6 +40,8 @@ enum Command {
     Call(CallArgs),
     /// Let other AWS accounts in: make, list and delete access keys on a running server
     Keys(KeysArgs),
+    /// Show what was called on a running server, by whom, and what became of it
+    Audit(audit::AuditArgs),
     /// Import what the AWS CLI printed of accounts and users into a running server
     Import(transfer::ImportArgs),
     /// Export all accounts and users of a running server, in the form that import takes
@@ -109,6 +112,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Serve(args)) => serve(args),
         Ok(Command::Call(args)) => called(call(args)),
         Ok(Command::Keys(args)) => called(keys(args.command)),
+        Ok(Command::Audit(args)) => audit::audit(&args),
         Ok(Command::Import(args)) => transfer::import(args),
         Ok(Command::Export(args)) => transfer::export(args),
         Err(answer) => {

@@ -6,6 +6,7 @@
 
 pub mod access_keys;
 pub mod accounts;
+pub mod audit;
 pub mod layout;
 mod next_token;
 pub mod sts;
@@ -91,6 +92,8 @@ pub fn table() -> Vec<Operation> {
         write("CreateAccessKey", &post, "/campanile/access-keys", 201, access_keys::create_access_key),
         write("DeleteAccessKey", &delete, "/campanile/access-keys/{accessKeyId}", 204, access_keys::delete_access_key),
         read("ListAccessKeys", &get, "/campanile/access-keys", 200, access_keys::list_access_keys),
+
+        read("cloudtrail:LookupEvents", &get, "/campanile/events", 200, audit::lookup::lookup_events),
     ]
 }
 
@@ -148,6 +151,11 @@ impl Operation {
     pub fn action(&self) -> &str {
         &self.action
     }
+
+    /// Returns the name that events of the audit have for the operation: that without its service.
+    pub fn event_name(&self) -> &'static str {
+        self.name.rsplit(':').next().unwrap_or(self.name)
+    }
 }
 
 impl fmt::Debug for Operation {
@@ -168,7 +176,7 @@ where
     R: Serialize + 'static,
 {
     let service = if uri.starts_with("/campanile/") { "campanile" } else { "chime" };
-    let action = format!("{service}:{name}");
+    let action = if name.contains(':') { name.to_owned() } else { format!("{service}:{name}") };
     Operation {
         name,
         method: method.clone(),

@@ -4,7 +4,7 @@
 use super::Api;
 use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
-use crate::access::{Credential, Secret};
+use crate::access::{Caller, Credential, Secret};
 use crate::operations::Operation;
 use crate::store::Tx;
 use std::collections::HashMap;
@@ -42,8 +42,7 @@ impl Api {
 }
 
 /// Refuses a caller who may not do what it asks for.
-pub(super) fn authorise(credential: &Credential, operation: &Operation) -> Result<()> {
-    let caller = &credential.caller;
+pub(super) fn authorise(caller: &Caller, operation: &Operation) -> Result<()> {
     let action = operation.action();
     if caller.may(action) {
         return Ok(());

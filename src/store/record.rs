@@ -49,6 +49,10 @@ pub enum Table {
     OutboxByDueTime = 19,
     /// Mark: the domains that belong to an account.
     DomainsOfAccount = 20,
+    /// Events of the audit, by AWS account, time and event id.
+    AuditEvents = 21,
+    /// Which events of the audit are to be shipped, by time and event id.
+    UnshippedAuditEvents = 30,
 }
 
 /// A thing that is stored under a key of its own.
