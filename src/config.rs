@@ -3,7 +3,8 @@
 use crate::access::{MasterKey, RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
 use crate::server::{
-    DnsSettings, MailSettings, MasterKeySource, Origins, PublicUrl, Rotation, Settings, Tls,
+    AuditLog, AuditSettings, DnsSettings, MailSettings, MasterKeySource, Origins, PublicUrl,
+    Rotation, Settings, Tls,
 };
 use crate::store::Location;
 use clap::Args;
@@ -19,7 +20,10 @@ const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
 const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
 const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 19] = [
+const KNOWN: [&str; 22] = [
+    "CAMPANILE_AUDIT_LOG",
+    "CAMPANILE_AUDIT_READS",
+    "CAMPANILE_AUDIT_RETENTION",
     "CAMPANILE_CORS_ORIGIN",
     "CAMPANILE_DNS_SERVER",
     "CAMPANILE_INSECURE_HTTP",
@@ -40,6 +44,9 @@ const KNOWN: [&str; 19] = [
     "CAMPANILE_TLS_KEY",
     "CAMPANILE_VERIFY_DOMAINS",
 ];
+
+/// A hundred years, beyond which a number of days is a mistake.
+const DAYS_MAX: i64 = 36_500;
 
 /// The settings of `campanile serve`.
 #[derive(Args, Clone, Debug)]
@@ -108,6 +115,19 @@ pub struct ServeArgs {
     #[arg(requires = "verify_domains")]
     dns_server: Option<SocketAddr>,
 
+    /// Record calls that only read, too: each answer waits until its event is stored
+    #[arg(long, env = "CAMPANILE_AUDIT_READS")]
+    audit_reads: bool,
+
+    /// For how many days the events of calls are kept; 0 keeps them for ever
+    #[arg(long, env = "CAMPANILE_AUDIT_RETENTION", value_name = "DAYS", default_value = "90")]
+    #[arg(value_parser = clap::value_parser!(u32).range(..=DAYS_MAX))]
+    audit_retention: u32,
+
+    /// File that events are appended to besides, each a line of JSON, or - for standard output
+    #[arg(long, env = "CAMPANILE_AUDIT_LOG", value_name = "FILE")]
+    audit_log: Option<AuditLog>,
+
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -128,6 +148,7 @@ impl ServeArgs {
     pub fn settings(self) -> Result<Settings, String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         self.refuse_plain_http()?;
+        self.audit_log.as_ref().map_or(Ok(()), AuditLog::check)?;
         let tls = self.tls_cert.zip(self.tls_key);
         let mail = self.smtp_url.zip(self.mail_from);
         Ok(Settings {
@@ -140,6 +161,11 @@ impl ServeArgs {
             public_url: self.public_url,
             dns: self.verify_domains.then(|| DnsSettings::new(self.dns_server)).transpose()?,
             mail: mail.map(|(url, from)| MailSettings::new(&url, &from)).transpose()?,
+            audit: AuditSettings {
+                reads: self.audit_reads,
+                retention_days: self.audit_retention,
+                log: self.audit_log,
+            },
         })
     }
 

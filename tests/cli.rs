@@ -196,7 +196,7 @@ fn help_names_every_setting() {
             assert!(line.chars().count() <= 100, "{line}");
         }
     };
-    help(&["--help"], &["serve", "call", "keys", "import", "export", "--version"]);
+    help(&["--help"], &["serve", "call", "keys", "audit", "import", "export", "--version"]);
     help(&["--version"], &[env!("CARGO_PKG_VERSION")]);
     let settings = [
         "--listen",
@@ -223,6 +223,12 @@ fn help_names_every_setting() {
         "CAMPANILE_VERIFY_DOMAINS",
         "--dns-server",
         "CAMPANILE_DNS_SERVER",
+        "--audit-reads",
+        "CAMPANILE_AUDIT_READS",
+        "--audit-retention",
+        "CAMPANILE_AUDIT_RETENTION",
+        "--audit-log",
+        "CAMPANILE_AUDIT_LOG",
         "--log-format",
         "CAMPANILE_LOG_FORMAT",
         "text",
@@ -322,6 +328,10 @@ fn settings_that_cannot_be_are_refused_by_name() {
         ("CAMPANILE_VERIFY_DOMAINS", "maybe", &["--verify-domains", "maybe"]),
         ("CAMPANILE_DNS_SERVER", "127.0.0.1:53", &["--verify-domains"]),
         ("CAMPANILE_DNS_SERVER", "localhost", &["--dns-server", "localhost"]),
+        ("CAMPANILE_AUDIT_READS", "maybe", &["--audit-reads", "maybe"]),
+        ("CAMPANILE_AUDIT_RETENTION", "-1", &["--audit-retention", "-1"]),
+        ("CAMPANILE_AUDIT_RETENTION", "99999", &["--audit-retention", "99999"]),
+        ("CAMPANILE_AUDIT_LOG", "absent/a", &["--audit-log", "absent/a"]),
         ("CAMPANILE_LOG_FORMAT", "xml", &["--log-format", "xml", "json"]),
         ("CAMPANILE_LOG_LEVEL", "loud", &["--log-level", "loud"]),
         ("CAMPANILE_ROOT_AWS_ACCOUNT_ID", "12", &["CAMPANILE_ROOT_AWS_ACCOUNT_ID", "'12'"]),

@@ -2,7 +2,7 @@
 
 use crate::harness::http::{Connection, head};
 use crate::harness::process::{Process, campanile, run, serve, with_root};
-use crate::harness::workload::{Ledger, Plan, Stopped, read_all, work};
+use crate::harness::workload::{Ledger, Plan, Stopped, read_all, recorded, work};
 use crate::harness::{Client, exchange};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -68,6 +68,7 @@ fn what_was_acknowledged_outlives_kill_9() {
             thread::sleep(delay);
             assert_eq!(process.kill().code, None);
         });
+        let requests: Vec<_> = done.acknowledged.iter().map(|it| it.request_id.clone()).collect();
         let mut acknowledged = done.all_acknowledged();
         acknowledged.extend(known.states.keys().map(|&account| (account, 1)));
         known.merge(done);
@@ -75,6 +76,13 @@ fn what_was_acknowledged_outlives_kill_9() {
         let found = read_all(&process.client(), &known.ids);
         if let Err(wrong) = known.check(&acknowledged, &found) {
             panic!("seed {seed}, kill {round} after {answers} answers and {delay:?}: {wrong}");
+        }
+        let recorded = recorded(&process.client());
+        for request in &requests {
+            assert!(
+                recorded.contains(request),
+                "seed {seed}, kill {round}: {request} has no event"
+            );
         }
         known = Ledger { ids: known.ids, ..Ledger::of(found) };
         // The next round begins on what a kill left, or on what a stop left.

@@ -9,6 +9,7 @@
     reason = "a test says what is wrong by failing, and has no public items"
 )]
 
+mod audit;
 mod cli;
 mod conformance;
 mod durability;

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 const READING_CONNECTIONS: usize = 32;
-const WRITING_CONNECTIONS: usize = 64;
+pub const WRITING_CONNECTIONS: usize = 64;
 /// Pages are long: fewer connections keep a core busy with them.
 const LISTING_CONNECTIONS: usize = 8;
 /// How many requests a pool of signed ones holds.
@@ -23,7 +23,7 @@ const POOL_MAX: usize = 1024;
 const FEW: usize = 1000;
 const PAGE: usize = 100;
 /// How long a server is under load before it is measured.
-const WARM_UP: Duration = Duration::from_millis(500);
+pub const WARM_UP: Duration = Duration::from_millis(500);
 const RANDOM_READS: usize = 10_000;
 /// How many accounts are made before a server is ended, so that there is something to recover.
 const WRITES_BEFORE_END: usize = 1000;

@@ -13,6 +13,7 @@
     reason = "a bench stops at the first fault, prints what it found, and has no public items"
 )]
 
+mod audit;
 mod campanile;
 mod comparisons;
 mod load;
@@ -32,6 +33,10 @@ pub struct Args {
     /// How many accounts "many" are, for the start and the pages
     #[arg(long, default_value_t = 100_000)]
     accounts: usize,
+
+    /// How many events of the audit "many" are
+    #[arg(long, default_value_t = 100_000)]
+    events: usize,
 
     /// How often each comparison is made
     #[arg(long, default_value_t = 7)]
@@ -56,6 +61,7 @@ enum Comparison {
     CreateAccount,
     Start,
     ListAccounts,
+    Audit,
 }
 
 impl Args {
@@ -87,5 +93,8 @@ fn main() {
     }
     if chosen(Comparison::ListAccounts) {
         comparisons::list_accounts(&args);
+    }
+    if chosen(Comparison::Audit) {
+        audit::create_account(&args);
     }
 }

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod audit;
 mod iam;
 mod master_key;
 mod transfer;
@@ -39,6 +40,8 @@ enum Command {
     Serve(ServeArgs),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
+    /// Show what was called on a running server, by whom, and what became of it
+    Audit(audit::AuditArgs),
     /// Import what the AWS CLI printed of accounts and users into a running server
     Import(transfer::ImportArgs),
     /// Export all accounts and users of a running server, in the form that import takes
@@ -77,6 +80,7 @@ pub fn run() -> ExitCode {
     match given.and_then(|given| Cli::from_arg_matches(&given)).map(|cli| cli.command) {
         Ok(Command::Serve(args)) => serve(args),
         Ok(Command::Call(args)) => called(call(args)),
+        Ok(Command::Audit(args)) => audit::audit(&args),
         Ok(Command::Import(args)) => transfer::import(args),
         Ok(Command::Export(args)) => transfer::export(args),
         Err(answer) => {

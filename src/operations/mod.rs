@@ -5,6 +5,7 @@
 //! from its [`Context`], so that a second run gives the same answer.
 
 pub mod accounts;
+pub mod audit;
 pub mod iam;
 pub mod layout;
 mod next_token;
@@ -97,6 +98,8 @@ fn campanile() -> Vec<Operation> {
         read("ExportUsers", &get, "/campanile/export/users", 200, transfer::export::export_users),
         write("ImportAccounts", &post, "/campanile/import/accounts", 200, transfer::accounts::import_accounts),
         write("ImportUsers", &post, "/campanile/import/users", 200, transfer::users::import_users),
+
+        read("cloudtrail:LookupEvents", &get, "/campanile/events", 200, audit::lookup::lookup_events),
     ]
 }
 
@@ -218,6 +221,11 @@ impl Operation {
     /// Returns the name that policies know the operation by.
     pub fn action(&self) -> &str {
         &self.action
+    }
+
+    /// Returns the name that events of the audit have for the operation: that without its service.
+    pub fn event_name(&self) -> &'static str {
+        self.name.rsplit(':').next().unwrap_or(self.name)
     }
 }
 

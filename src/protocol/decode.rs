@@ -27,11 +27,24 @@ enum Member<'a> {
     Json(&'a RawValue),
 }
 
+/// A member as it came in.
+#[derive(Clone, Copy, Debug)]
+pub enum MemberValue<'m> {
+    /// From the URI, which holds nothing but texts.
+    Text(&'m str),
+    /// From the body.
+    Json(&'m RawValue),
+}
+
 impl<'a> Members<'a> {
+    /// Takes members from the URI alone.
+    pub fn of_uri(uri: Vec<(Cow<'a, str>, Cow<'a, str>)>) -> Self {
+        Self(uri.into_iter().map(|(name, value)| (name, Member::Uri(value))).collect())
+    }
+
     /// Takes members from the URI and then, from the body, those that the URI does not hold.
     pub fn new(uri: Vec<(Cow<'a, str>, Cow<'a, str>)>, body: &'a [u8]) -> Result<Self> {
-        let mut members: Vec<_> =
-            uri.into_iter().map(|(name, value)| (name, Member::Uri(value))).collect();
+        let Self(mut members) = Self::of_uri(uri);
         if !body.is_empty() {
             let bound = members.len();
             for (name, value) in parse_body(body)? {
@@ -44,6 +57,19 @@ impl<'a> Members<'a> {
             }
         }
         Ok(Self(members))
+    }
+
+    /// Tells whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns the members with their names, those of the URI first.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, MemberValue<'_>)> {
+        self.0.iter().map(|(name, member)| match member {
+            Member::Uri(text) => (name.as_ref(), MemberValue::Text(text)),
+            Member::Json(json) => (name.as_ref(), MemberValue::Json(json)),
+        })
     }
 
     /// Makes an operation's request of the members; ignores those that it does not know.

@@ -2,6 +2,7 @@
 
 mod acceptance;
 pub mod admission;
+mod audit;
 pub mod decode;
 pub mod error;
 pub mod route;
@@ -12,10 +13,12 @@ mod sts;
 
 use crate::access::{Credentials, Deployment, Origin};
 use crate::clock::Clock;
+use crate::operations::audit::{AuditEventRecord, Draft};
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, table};
 use crate::store::{self, Access, Store, Tx};
 use admission::{Asked, SigningKeys};
+pub use audit::Audit;
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
@@ -69,6 +72,7 @@ pub struct Api {
     terms: Terms,
     deliver: Option<Deliver>,
     verifier: Option<Wake>,
+    audit: Audit,
     clock: Clock,
     router: Router,
     credentials: Credentials,
@@ -83,6 +87,8 @@ pub struct Setup {
     pub verifier: Option<Wake>,
     /// What sends the mail in the outbox; without it none is put there.
     pub deliver: Option<Deliver>,
+    /// Which events of the audit there are, and what becomes of them.
+    pub audit: Audit,
     /// Where people's browsers find the server: a scheme, a host and perhaps a port.
     pub public_url: String,
 }
@@ -137,6 +143,7 @@ impl Api {
             terms,
             deliver: setup.deliver,
             verifier: setup.verifier,
+            audit: setup.audit,
             store,
             deployment,
             clock,
@@ -177,14 +184,22 @@ impl Api {
     async fn answer(self: &Arc<Self>, request: &Request, request_id: &str) -> Result<Done> {
         let admitted =
             guarded(|| self.store.read(|tx| self.admit_or_run(request, request_id, tx)))?;
-        let write = match admitted {
-            Admitted::Done(done) => return Ok(done),
-            Admitted::Write(write) => write,
-        };
-        let Write { operation, call, after_delivery, admission } = *write;
+        match admitted {
+            Admitted::Done(done) => Ok(done),
+            Admitted::Audited(event, outcome) => {
+                self.append(event).await?;
+                outcome
+            }
+            Admitted::Write(write) => self.write(*write).await,
+        }
+    }
+
+    async fn write(self: &Arc<Self>, write: Write<'_>) -> Result<Done> {
+        let Write { operation, call, after_delivery, admission, draft } = write;
         let again = after_delivery.map(|call| (call, admission.clone()));
         let api = Arc::clone(self);
-        let mut body = self.store.write(move |tx| api.run(&call, tx, &admission)).await?;
+        let run = move |tx: Tx<'_>| api.run_audited(&call, tx, &admission, draft);
+        let mut body = self.store.write(run).await??;
         if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
             wake();
         }
@@ -210,15 +225,9 @@ impl Api {
     ) -> Result<Admitted<'a>> {
         let signed = request.signed();
         let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
-        let Routed { operation, form, members } =
+        let Routed { operation, form, members: uri } =
             self.router.route(&request.method, &request.target)?;
         let (now, origin) = (self.clock.now(), request.origin(region));
-        let asked = Asked { credential: &credential, operation, origin: &origin, now };
-        asked.authorise(|name| {
-            Members::new(members.clone(), request.json().ok()?).ok()?.text(name)
-        })?;
-        let members = Members::new(members, request.json()?)?;
-        let call = operation.prepare(&members)?;
         let admission = Admission {
             caller: credential.caller.clone(),
             now,
@@ -227,18 +236,38 @@ impl Api {
             request_id: request_id.to_owned(),
             origin,
         };
-        if operation.access == Access::Write {
-            let after_delivery = operation.prepare_after_delivery(&members)?;
-            let write = Write { operation, call, after_delivery, admission };
-            return Ok(Admitted::Write(Box::new(write)));
+        // Read for the event of a call that is refused, too; no refusal depends on them before the
+        // caller is known to be allowed.
+        let members = request.json().and_then(|body| Members::new(uri.clone(), body));
+        let draft = self.draft(operation, &admission, &members, uri);
+        let prepared = guarded(|| {
+            let asked =
+                Asked { credential: &credential, operation, origin: &admission.origin, now };
+            asked.authorise(|name| members.as_ref().ok()?.text(name))?;
+            let members = members?;
+            Ok((operation.prepare(&members)?, operation.prepare_after_delivery(&members)?))
+        });
+        let (outcome, draft) = match (prepared, draft) {
+            (Ok((call, after_delivery)), Some(draft)) if operation.access == Access::Write => {
+                let write = Write { operation, call, after_delivery, admission, draft };
+                return Ok(Admitted::Write(Box::new(write)));
+            }
+            (Ok((call, _)), draft) => (guarded(|| self.run(&call, tx, &admission)), draft),
+            (Err(error), draft) => (Err(error), draft),
+        };
+        let event = draft.map(|draft| Box::new(draft.finish(&outcome)));
+        let outcome = outcome.map(|body| Done { status: operation.status, body });
+        match event {
+            Some(event) => Ok(Admitted::Audited(event, outcome)),
+            None => outcome.map(Admitted::Done),
         }
-        let body = self.run(&call, tx, &admission)?;
-        Ok(Admitted::Done(Done { status: operation.status, body }))
     }
 }
 
 enum Admitted<'a> {
     Done(Done),
+    /// What is answered once the event that tells of it is stored.
+    Audited(Box<AuditEventRecord>, Result<Done>),
     Write(Box<Write<'a>>),
 }
 
@@ -248,6 +277,7 @@ struct Write<'a> {
     call: Call,
     after_delivery: Option<Call>,
     admission: Admission,
+    draft: Draft,
 }
 
 struct Done {

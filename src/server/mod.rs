@@ -11,7 +11,7 @@ pub mod telemetry;
 mod tls;
 
 pub use cors::Origins;
-pub use duties::{DnsSettings, MailSettings};
+pub use duties::{AuditLog, DnsSettings, MailSettings};
 pub use master_key::{MasterKeySource, Rotation, StoreKey};
 pub use process::run;
 pub use public_url::PublicUrl;
@@ -21,9 +21,9 @@ use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
 use crate::operations::layout;
 use crate::operations::users::links::LinkKey;
-use crate::protocol::{Api, Setup};
+use crate::protocol::{Api, Audit, Setup};
 use crate::store::{self, Location, Position, Store, Tx};
-use duties::{Bell, Duties, Postman, Sweeper, Verifier};
+use duties::{Bell, Duties, Postman, Shipper, Sweeper, Verifier};
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -52,6 +52,19 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// How the owners of domains are found; without it, claims are believed.
     pub dns: Option<DnsSettings>,
+    /// What is recorded of calls.
+    pub audit: AuditSettings,
+}
+
+/// What is recorded of calls, for how long, and where besides the store.
+#[derive(Clone, Debug, Default)]
+pub struct AuditSettings {
+    /// Whether calls that only read leave an event, too.
+    pub reads: bool,
+    /// For how many days events are kept; 0 keeps them for ever.
+    pub retention_days: u32,
+    /// Where events are shipped to, if they are.
+    pub log: Option<AuditLog>,
 }
 
 impl Settings {
@@ -137,7 +150,7 @@ impl Server {
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             public_url: settings.public_url.unwrap_or(url),
         };
-        let (duties, setup) = beside.set_up(settings.mail, settings.dns);
+        let (duties, setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
         let api = Arc::new(Api::new(store, deployment, clock, setup));
         let Settings { tls, cors_origins, .. } = settings;
         Ok(Self { listener, address, tls, api, cors_origins, duties, new_root, new_master_key })
@@ -191,14 +204,29 @@ struct Beside<'a> {
 
 impl Beside<'_> {
     /// Makes the duties, and what the API needs to call them.
-    fn set_up(self, mail: Option<MailSettings>, dns: Option<DnsSettings>) -> (Duties, Setup) {
+    fn set_up(
+        self,
+        mail: Option<MailSettings>,
+        dns: Option<DnsSettings>,
+        audit: AuditSettings,
+    ) -> (Duties, Setup) {
         let Self { store, clock, link_key, public_url } = self;
         let shared = || (Arc::clone(store), clock.clone());
         let mut duties = Duties::new(clock.clone());
         let public_url = public_url.to_string();
         let mut setup = Setup { public_url: public_url.clone(), ..Setup::default() };
         let (sweeper_store, sweeper_clock) = shared();
-        duties.add(Sweeper { store: sweeper_store, clock: sweeper_clock }, Bell::default());
+        let sweeper = Sweeper {
+            store: sweeper_store,
+            clock: sweeper_clock,
+            audit_retention_days: audit.retention_days,
+        };
+        duties.add(sweeper, Bell::default());
+        setup.audit = Audit { reads: audit.reads, ships: audit.log.is_some() };
+        if let Some(log) = audit.log {
+            let (store, clock) = shared();
+            duties.add(Shipper::new(log, store, clock), Bell::default());
+        }
         if let Some(dns) = dns {
             let (bell, (store, clock)) = (Bell::default(), shared());
             setup.verifier = Some(Verifier::wake(&bell));

@@ -49,7 +49,8 @@ pub enum Table {
     OutboxByDueTime = 19,
     /// Mark: the domains that belong to an account.
     DomainsOfAccount = 20,
-    // 21 is of audit events.
+    /// Events of the audit, by AWS account, time and event id.
+    AuditEvents = 21,
     /// Users of AWS accounts, by AWS account and name.
     IamUsers = 22,
     /// Roles, by AWS account and name.
@@ -64,6 +65,8 @@ pub enum Table {
     AccessGeneration = 27,
     /// When access keys were last used, by access key id.
     AccessKeysLastUsed = 28,
+    /// Which events of the audit are to be shipped, by time and event id.
+    UnshippedAuditEvents = 30,
 }
 
 /// A thing that is stored under a key of its own.

@@ -1,7 +1,7 @@
 //! What the generated requests find: a directory with a value in every member, and whatever an
 //! operation needs to succeed.
 
-use crate::harness::{Client, Options, ROOT_AWS_ACCOUNT_ID, Server};
+use crate::harness::{Client, Options, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, Server};
 use crate::model::{Operation, model};
 use campanile::access::{AccessKeyRecord, KEY_BYTES, Seal};
 use campanile::clock::Timestamp;
@@ -10,6 +10,7 @@ use campanile::operations::accounts::domains::{DomainRecord, DomainStatus};
 use campanile::operations::accounts::record::{
     AccountSettings, AccountType, LicenseGroup, OpenIdConfig,
 };
+use campanile::operations::audit::AuditEventRecord;
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::record::{InviteStatus, RegistrationStatus, UserType};
 use campanile::operations::users::settings::TelephonySettings;
@@ -40,7 +41,12 @@ thread_local! {
 
 /// Starts a server with what the requests ask for.
 pub fn server() -> Server {
-    let server = start();
+    server_with(Options::default())
+}
+
+/// Starts such a server in another way.
+pub fn server_with(options: Options) -> Server {
+    let server = start(options);
     let client = server.client();
     for name in ["one-of-two", "another-one"] {
         let members = json!({
@@ -58,8 +64,8 @@ pub fn server() -> Server {
     server
 }
 
-fn start() -> Server {
-    Server::start_with(Options::default(), |mut tx| {
+fn start(options: Options) -> Server {
+    Server::start_with(options, |mut tx| {
         let enterprise = account(ACCOUNT_ID);
         tx.insert(&enterprise)?;
         tx.insert(&AccountRecord { account_type: AccountType::Team, ..account(TEAM_ACCOUNT_ID) })?;
@@ -71,6 +77,8 @@ fn start() -> Server {
         tx.insert(&user(&enterprise, "another"))?;
         tx.insert(&domain("example.com", DomainStatus::Verified))?;
         tx.insert(&domain("example.net", DomainStatus::PendingVerification))?;
+        tx.insert(&event("1"))?;
+        tx.insert(&event("2"))?;
         for key in [[1; 52], [2; 52]] {
             let (aws_account_id, seal) = ("444455556666".to_owned(), Seal::new(&[1; KEY_BYTES]));
             tx.insert(&AccessKeyRecord::generate(aws_account_id, None, now(), &key, &seal).0)?;
@@ -82,6 +90,8 @@ fn start() -> Server {
 /// Tells whether a member names something that has to exist.
 pub fn is_id(operation: &Operation, member: &str) -> bool {
     match member {
+        // It looks for those that were deleted long ago, too.
+        "AccountId" if operation.name == "cloudtrail:LookupEvents" => false,
         "AccountId" | "UserId" | "GroupNames" | "AccessKeyId" | "PolicyArn" | "VersionId" => true,
         "UserName" => operation.name != "iam:CreateUser",
         "RoleName" => operation.name != "iam:CreateRole",
@@ -267,6 +277,35 @@ fn domain(name: &str, domain_status: DomainStatus) -> DomainRecord {
         verified_timestamp: (domain_status == DomainStatus::Verified).then(now),
         verification_value: Some("campanile-domain-verification=0".to_owned()),
     }
+}
+
+fn event(event_id: &str) -> AuditEventRecord {
+    let event = json!({
+        "eventVersion": "1.08",
+        "userIdentity": {
+            "type": "Root",
+            "principalId": ROOT_AWS_ACCOUNT_ID,
+            "arn": format!("arn:aws:iam::{ROOT_AWS_ACCOUNT_ID}:root"),
+            "accountId": ROOT_AWS_ACCOUNT_ID,
+            "accessKeyId": ROOT_ACCESS_KEY_ID,
+        },
+        "eventTime": now(),
+        "eventSource": "chime.amazonaws.com",
+        "eventName": "CreateAccount",
+        "awsRegion": "us-east-1",
+        "sourceIPAddress": "127.0.0.1",
+        "userAgent": null,
+        "requestParameters": {"name": "a"},
+        "responseElements": null,
+        "requestID": event_id,
+        "eventID": event_id,
+        "readOnly": false,
+        "eventType": "AwsApiCall",
+        "managementEvent": true,
+        "recipientAccountId": ROOT_AWS_ACCOUNT_ID,
+        "eventCategory": "Management",
+    });
+    serde_json::from_str(&event.to_string()).unwrap()
 }
 
 fn account(account_id: &str) -> AccountRecord {

@@ -20,6 +20,16 @@ const SAMPLES: usize = 15;
 const SHORTEST: usize = 3;
 /// How many elements a list without a limit gets at most.
 const ELEMENTS: usize = 3;
+/// What an instant of RFC 3339 looks like.
+const INSTANT: &str = r"^\d{4}-(0[1-9]|1[0-2])-([0-2]\d|3[01])T([01]\d|2[0-3])(:[0-5]\d){2}(\.\d+)?(Z|[+-]\d\d:\d\d)$";
+const INSTANTS: [&str; 4] = [
+    "2018-12-20T18:38:02.181Z",
+    "2018-12-20T18:38:02Z",
+    "2018-12-20T19:38:02.181000+01:00",
+    "1970-01-01T00:00:00Z",
+];
+const NO_INSTANTS: [&str; 6] =
+    ["", "a", "1545331082", "2018-12-20", "2018-13-20T18:38:02Z", "2018-12-20T18:38:02"];
 
 /// A value that must be refused.
 #[derive(Clone, Debug)]
@@ -59,7 +69,7 @@ pub fn is_valid(shape: &Shape, value: &Value) -> bool {
                 && i32::try_from(number).is_ok()
         }),
         (Kind::Boolean, Value::Bool(_)) => true,
-        (Kind::Timestamp, _) => panic!("no request had a timestamp when this was written"),
+        (Kind::Timestamp, Value::String(text)) => matches(INSTANT, text),
         _ => false,
     }
 }
@@ -82,7 +92,7 @@ pub fn good(shape: &Shape) -> Vec<Value> {
             vec![json!(min), json!(min + 1), json!(max - 1), json!(max)]
         }
         Kind::Boolean => vec![json!(true), json!(false)],
-        Kind::Timestamp => panic!("no request had a timestamp when this was written"),
+        Kind::Timestamp => INSTANTS.map(Value::from).to_vec(),
     }
 }
 
@@ -118,7 +128,7 @@ pub fn faults(shape: &Shape) -> Vec<Fault> {
             numbers.into_iter().map(|number| fault(number, "limit")).collect()
         }
         Kind::Boolean => Vec::new(),
-        Kind::Timestamp => panic!("no request had a timestamp when this was written"),
+        Kind::Timestamp => NO_INSTANTS.map(|text| fault(json!(text), "constraint")).to_vec(),
     };
     let types =
         [json!("1"), json!("true"), json!(1), json!(1.5), json!(true), json!({}), json!([])];
@@ -132,7 +142,7 @@ pub fn faulty_texts(shape: &Shape) -> Vec<String> {
     let mut texts: Vec<String> = faults(shape)
         .into_iter()
         .filter_map(|fault| match (shape.kind, fault.value) {
-            (Kind::String, Value::String(text)) => Some(text),
+            (Kind::String | Kind::Timestamp, Value::String(text)) => Some(text),
             (Kind::String, _) | (_, Value::Array(_) | Value::Object(_) | Value::String(_)) => None,
             (_, scalar) => Some(scalar.to_string()),
         })

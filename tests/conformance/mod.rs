@@ -4,6 +4,7 @@
 //! Whatever is answered here, and in every other test, is also held against the operation's output
 //! and its declared errors: see [`crate::model::check`].
 
+mod audit;
 mod botocore;
 mod directory;
 mod generate;

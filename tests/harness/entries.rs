@@ -3,6 +3,8 @@
 use campanile::access::{self, AccessGenerationRecord, AccessKeyRecord, PolicyRecord, RoleRecord};
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::DomainRecord;
+use campanile::operations::audit::AuditEventRecord;
+use campanile::operations::audit::shipping::UnshippedRecord;
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::invites::InviteRecord;
 use campanile::operations::users::outbox::MailRecord;
@@ -48,9 +50,11 @@ fn expected(tx: &Tx<'_>, found: &Entries) -> store::Result<Entries> {
     add::<PolicyRecord>(tx, Table::IamPolicies, found, &mut expected)?;
     add::<AccessGenerationRecord>(tx, Table::AccessGeneration, found, &mut expected)?;
     add::<AccountRecord>(tx, Table::Accounts, found, &mut expected)?;
+    add::<AuditEventRecord>(tx, Table::AuditEvents, found, &mut expected)?;
     add::<DomainRecord>(tx, Table::Domains, found, &mut expected)?;
     add::<InviteRecord>(tx, Table::Invites, found, &mut expected)?;
     add::<MailRecord>(tx, Table::Outbox, found, &mut expected)?;
+    add::<UnshippedRecord>(tx, Table::UnshippedAuditEvents, found, &mut expected)?;
     add::<UserRecord>(tx, Table::Users, found, &mut expected)?;
     Ok(expected)
 }

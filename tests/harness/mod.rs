@@ -18,7 +18,9 @@ use campanile::clock::Clock;
 use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, DnsSettings, MailSettings, MasterKeySource, Origins, Settings, Tls};
+use campanile::server::{
+    self, AuditSettings, DnsSettings, MailSettings, MasterKeySource, Origins, Settings, Tls,
+};
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
@@ -59,6 +61,8 @@ pub struct Options {
     pub public_url: Option<&'static str>,
     /// The certificate that the server shows; without it, HTTP is plain.
     pub tls: Option<Arc<Tls>>,
+    /// What is recorded of calls; nothing of it is removed when nobody says.
+    pub audit: AuditSettings,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -119,6 +123,7 @@ impl Server {
                 aws_account_id: Some(ROOT_AWS_ACCOUNT_ID.to_owned()),
             },
             cors_origins: Origins::new(options.cors_origins),
+            audit: options.audit,
             public_url: options.public_url.map(|url| url.parse().unwrap()),
             dns: options.dns_server.map(|server| DnsSettings::new(Some(server)).unwrap()),
             mail: options

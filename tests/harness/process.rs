@@ -89,6 +89,13 @@ impl Process {
         Client::of_root(self.address)
     }
 
+    /// Waits for the next line that the server prints.
+    pub fn next_line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
     /// Tells the server to stop, as a supervisor would, and lets it.
     pub fn terminate(&self) {
         self.signal("TERM");

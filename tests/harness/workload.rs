@@ -202,3 +202,22 @@ pub fn read_all(client: &Client, ids: &BTreeMap<u64, String>) -> Found {
     }
     found
 }
+
+/// Returns the requests of which a server's audit tells that they succeeded.
+pub fn recorded(client: &Client) -> BTreeSet<String> {
+    let mut requests = BTreeSet::new();
+    let mut members = json!({"MaxResults": 200});
+    loop {
+        let page = client.ok("cloudtrail:LookupEvents", members.clone());
+        for found in page["Events"].as_array().unwrap() {
+            let event = found["CloudTrailEvent"].as_str().unwrap();
+            let event: Value = serde_json::from_str(event).unwrap();
+            assert_eq!(event["errorCode"], Value::Null, "{event}");
+            requests.insert(event["requestID"].as_str().unwrap().to_owned());
+        }
+        members["NextToken"] = page["NextToken"].clone();
+        if members["NextToken"].is_null() {
+            return requests;
+        }
+    }
+}

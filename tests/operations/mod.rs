@@ -4,6 +4,7 @@ mod access_keys;
 mod account_life;
 mod account_settings;
 mod accounts;
+mod audit;
 mod directories;
 mod domains;
 mod iam;

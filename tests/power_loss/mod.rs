@@ -14,6 +14,7 @@ use crate::harness::{Client, entries};
 use campanile::access::{Deployment, RootSettings};
 use campanile::clock::Clock;
 use campanile::operations::accounts::AccountRecord;
+use campanile::operations::audit::AuditEventRecord;
 use campanile::server::MasterKeySource;
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Key, Location, Page, Store, Table};
@@ -21,6 +22,7 @@ use disk::{Disk, Event, Fate, Inode, Model};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
+use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -49,6 +51,8 @@ struct Story {
     acknowledged: Acknowledged,
     events: Vec<Event>,
     ledger: Ledger,
+    /// How many changes of each account were recorded before the first event.
+    recorded: BTreeMap<u64, usize>,
     root: Credential,
 }
 
@@ -74,7 +78,8 @@ static STORY: LazyLock<Story> = LazyLock::new(|| {
     let (more, root) = run(&mut recording, folder.path(), Some(root), &plan);
     ledger.merge(more);
     let acknowledged = Acknowledged::default();
-    Story { disk, acknowledged, events: recording.events, ledger, root }
+    let recorded = BTreeMap::new();
+    Story { disk, acknowledged, events: recording.events, ledger, recorded, root }
 });
 
 /// What the disk promises of names: the least, unless `POWER_LOSS_MODEL` is `journal`.
@@ -144,6 +149,8 @@ fn printed_root(printed: &str) -> Credential {
 #[derive(Clone, Default)]
 struct Acknowledged {
     states: BTreeMap<u64, usize>,
+    /// The requests that were answered.
+    requests: BTreeSet<String>,
     /// Whether the server had said that it listens.
     started: bool,
 }
@@ -190,6 +197,7 @@ impl Story {
                 acknowledged.started |= told == "listening";
                 if let Some(answer) = answers.get(told.as_str()) {
                     acknowledged.states.insert(answer.account, answer.states);
+                    acknowledged.requests.insert(told.clone());
                 }
             }
         }
@@ -198,13 +206,44 @@ impl Story {
     /// Compares what opening a folder finds with what had been acknowledged.
     fn check(&self, folder: &Path, acknowledged: &Acknowledged) -> Result<(), String> {
         let opened = catch_unwind(AssertUnwindSafe(|| read_folder(&folder.join("data"))));
-        let (found, root) = opened
+        let (found, root, audit) = opened
             .map_err(|panic| format!("it panicked: {:?}", panic.downcast_ref::<String>()))?
             .map_err(|error| error.to_string())?;
         if acknowledged.started && root.as_ref() != Some(&self.root.access_key_id) {
             return Err(format!("the root is {root:?}, and {:?} was printed", self.root));
         }
-        self.ledger.check(&acknowledged.states, &found)
+        self.ledger.check(&acknowledged.states, &found)?;
+        self.check_audit(acknowledged, &found, &audit)
+    }
+
+    /// Compares the audit with what else a folder holds: each answered request has its event, and
+    /// each account as many as it has changed.
+    fn check_audit(
+        &self,
+        acknowledged: &Acknowledged,
+        found: &Found,
+        audit: &Audit,
+    ) -> Result<(), String> {
+        if let Some(request) = acknowledged.requests.difference(&audit.requests).next() {
+            return Err(format!("{request} was answered, and has no event"));
+        }
+        let changes = found.iter().map(|(account, state)| {
+            let place = self.ledger.states[account].iter().position(|it| it == state).unwrap();
+            let before = self.recorded.get(account);
+            // What a story begins with was recorded before.
+            (*account, before.map_or(place + 1, |before| before + place))
+        });
+        let changes: BTreeMap<u64, usize> = changes.collect();
+        if changes == audit.changes {
+            return Ok(());
+        }
+        let other = |account: &&u64| changes.get(*account) != audit.changes.get(*account);
+        let account = changes.keys().chain(audit.changes.keys()).find(other).unwrap();
+        Err(format!(
+            "account {account} has changed {:?} times, and has {:?} events",
+            changes.get(account),
+            audit.changes.get(account)
+        ))
     }
 
     /// Chooses moments: half of them around changes of names, lengths and syncs of folders, which
@@ -280,15 +319,25 @@ fn fate_number(number: usize, events: usize) -> Fate {
     }
 }
 
-/// Opens a folder, and returns its accounts, and its root if it had one.
-fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>)> {
+/// What a folder's events tell.
+#[derive(Debug, Default)]
+struct Audit {
+    requests: BTreeSet<String>,
+    /// How many events of a success each account has.
+    changes: BTreeMap<u64, usize>,
+}
+
+/// Opens a folder, and returns its accounts, its root if it had one, and what its events tell.
+fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>, Audit)> {
     let engine: Arc<dyn Engine> = Arc::new(Embedded::open(folder)?);
     entries::check(&engine).map_err(store::Error::Corrupt)?;
     let store = Store::over(engine);
     let records: Page<AccountRecord> =
         store.read(|tx| tx.page(&Key::of(Table::Accounts), None, 10_000_000))?;
     let mut found = Found::new();
+    let mut numbers = BTreeMap::new();
     for record in &records.items {
+        numbers.insert(record.account_id.clone(), number_in(&record.name));
         let state = match record.deleted_timestamp {
             Some(_) => State::Deleted,
             None => State::Named(record.name.clone()),
@@ -297,10 +346,30 @@ fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>)> {
     }
     let key = MasterKeySource::of(&Location::Embedded(folder.to_owned())).unwrap().find(&store);
     let key = key.map_err(|error| store::Error::Unavailable(error.to_string()))?.key;
+    let events: Page<AuditEventRecord> =
+        store.read(|tx| tx.page(&Key::of(Table::AuditEvents), None, 10_000_000))?;
+    let mut audit = Audit::default();
+    for event in &events.items {
+        assert_eq!(event.error_code, None, "{event:?}");
+        *audit.changes.entry(numbers[&account_id_in(event)]).or_default() += 1;
+        assert!(audit.requests.insert(event.request_id.clone()), "{event:?}");
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let opening = Deployment::open(&store, RootSettings::default(), key, Clock::system().now());
     let deployment = runtime.block_on(opening)?;
-    Ok((found, (!deployment.root_is_new).then_some(deployment.root_access_key_id)))
+    let root = (!deployment.root_is_new).then_some(deployment.root_access_key_id);
+    Ok((found, root, audit))
+}
+
+/// Returns the account that a change was about.
+fn account_id_in(event: &AuditEventRecord) -> String {
+    let parsed = |elements: &Option<Box<RawValue>>| {
+        elements.as_ref().map(|it| serde_json::from_str::<Value>(it.get()).unwrap())
+    };
+    let parameters = parsed(&event.request_parameters).unwrap_or_default();
+    let elements = parsed(&event.response_elements).unwrap_or_default();
+    let ids = [&parameters["accountId"], &elements["account"]["accountId"]];
+    ids.iter().find_map(|id| id.as_str()).unwrap().to_owned()
 }
 
 /// Makes a folder for what a simulated disk holds. Nobody wants it synced to a real one.
@@ -376,7 +445,8 @@ fn a_master_key_is_never_lost() {
     recording.add_run(output.path());
     let acknowledged = Acknowledged { started: true, ..Acknowledged::default() };
     let (events, ledger) = (recording.events, Ledger::default());
-    let story = Story { disk: before, acknowledged, events, ledger, root };
+    let recorded = BTreeMap::new();
+    let story = Story { disk: before, acknowledged, events, ledger, recorded, root };
     let cuts: Vec<_> = (0..=story.events.len()).collect();
     assert_nothing_wrong(&story.cut(&cuts, 3));
 
@@ -421,7 +491,9 @@ fn an_older_store_outlives_its_first_start() {
     recording.add_run(output.path());
     let (acknowledged, ledger) = (Acknowledged::default(), Ledger::default());
     let root = Credential { access_key_id: String::new(), secret_access_key: String::new() };
-    let story = Story { disk, acknowledged, events: recording.events, ledger, root };
+    let recorded = BTreeMap::new();
+    let events = recording.events;
+    let story = Story { disk, acknowledged, events, ledger, recorded, root };
     let cuts = story.choose_cuts(CUTS, 0, SEED + 3);
     story.walk(&cuts, |events, disk, _| {
         for fate in 0..3 {
@@ -435,6 +507,22 @@ fn an_older_store_outlives_its_first_start() {
     });
 }
 
+/// Proves the same of a change that lacks its event, and of an event that lacks its change.
+#[test]
+fn a_change_without_its_event_is_found() {
+    STORY.walk(&[STORY.events.len()], |_, disk, acknowledged| {
+        let folder = scratch();
+        disk.write_to(folder.path(), &mut fate_number(1, 0));
+        let (found, _, mut audit) = read_folder(&folder.path().join("data")).unwrap();
+        STORY.check_audit(acknowledged, &found, &audit).unwrap();
+        *audit.changes.values_mut().next().unwrap() += 1;
+        assert!(STORY.check_audit(acknowledged, &found, &audit).is_err());
+        *audit.changes.values_mut().next().unwrap() -= 1;
+        audit.requests.pop_first();
+        assert!(STORY.check_audit(acknowledged, &found, &audit).is_err());
+    });
+}
+
 #[test]
 fn what_was_found_after_a_power_loss_outlives_another() {
     let cuts = setting("POWER_LOSS_CUTS").unwrap_or(CUTS);
@@ -444,7 +532,7 @@ fn what_was_found_after_a_power_loss_outlives_another() {
         disk.write_to(folder.path(), &mut fate_number(2, events));
         let before = Disk::of(model(), folder.path());
         let mut recording = Recording::of(folder.path());
-        let (found, root) = {
+        let (found, root, audit) = {
             let copy = scratch();
             disk.write_to(copy.path(), &mut fate_number(2, events));
             read_folder(&copy.path().join("data")).unwrap()
@@ -455,10 +543,12 @@ fn what_was_found_after_a_power_loss_outlives_another() {
         let plan = Plan { client: 1000, operations: 4, seed: SEED, filling: None };
         let (done, root) = run(&mut recording, folder.path(), root, &plan);
         let states = found.keys().map(|&account| (account, 1)).collect();
-        let acknowledged = Acknowledged { states, started: true };
+        let requests = audit.requests;
+        let acknowledged = Acknowledged { states, requests, started: true };
         let mut ledger = Ledger::of(found);
         ledger.merge(done);
-        let story = Story { disk: before, acknowledged, events: recording.events, ledger, root };
+        let (events, recorded) = (recording.events, audit.changes);
+        let story = Story { disk: before, acknowledged, events, ledger, recorded, root };
         let cuts = story.choose_cuts(cuts / 3, 0, SEED + 2);
         assert_nothing_wrong(&story.cut(&cuts, 3));
     });

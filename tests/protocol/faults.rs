@@ -361,3 +361,46 @@ fn a_duty_that_fails_is_logged_once_and_goes_on() {
     assert_eq!(lines.lines().count(), 1, "{lines}");
     assert!(lines.contains("ERROR") && lines.contains("removing deleted accounts"), "{lines}");
 }
+
+/// Returns the operation, and the error if there is one, of each event in an engine.
+fn events(engine: &Faulty) -> Vec<[String; 2]> {
+    let transaction = engine.memory.begin(Access::Read).unwrap();
+    let entries = transaction.scan(&Key::of(Table::AuditEvents).prefixed(), 1000).unwrap();
+    let member = |value: &[u8], name: &str| {
+        let stored: serde_json::Value = serde_json::from_slice(value).unwrap();
+        stored["record"][name].as_str().unwrap_or_default().to_owned()
+    };
+    entries.iter().map(|(_, it)| ["eventName", "errorCode"].map(|name| member(it, name))).collect()
+}
+
+#[test]
+fn an_operation_that_panics_leaves_its_event_and_nothing_else() {
+    Log::keep();
+    let (server, engine) = server();
+    let client = server.client();
+    let id = client.create_account("My");
+    engine.set(Some(Fault::Panic));
+    check_failure(&client.call("UpdateAccount", json!({"AccountId": id, "Name": "b"})), "panicked");
+    engine.set(None);
+    let failed = ["UpdateAccount", "ServiceFailureException"].map(str::to_owned);
+    assert_eq!(events(&engine)[1..], [failed]);
+    assert_eq!(client.ok("GetAccount", json!({"AccountId": id}))["Account"]["Name"], "My");
+}
+
+/// Where an event cannot be stored, nobody is told what it would tell.
+#[test]
+fn a_call_whose_event_cannot_be_stored_fails() {
+    Log::keep();
+    let (server, engine) = server();
+    let client = server.client_of("444455556666");
+    let id = client.create_account("My");
+    let denied = json!({"AwsAccountId": "444455556666"});
+    engine.set(Some(Fault::Commit));
+    check_unavailable(&client.call("CreateAccessKey", denied.clone()));
+    check_unavailable(&client.call("UpdateAccount", json!({"AccountId": id, "Name": ""})));
+    check_unavailable(&client.call("DeleteAccount", json!({"AccountId": "absent"})));
+    engine.set(None);
+    assert_eq!(events(&engine).len(), 2);
+    assert_eq!(client.error("CreateAccessKey", denied).0, "ForbiddenException");
+    assert_eq!(events(&engine).len(), 3);
+}

@@ -5,10 +5,13 @@ use super::invariants::{self, Pins};
 use super::steps::{ACCEPT_INVITE, DAYS_PASS, Known, Step, step};
 use super::{SEED, accept_invite, is_refused_on_suspended, rng, setting};
 use crate::harness::{Answer, Client, Server};
+use campanile::operations::table;
+use campanile::store::Access;
 use proptest::collection::vec;
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::thread;
@@ -31,6 +34,7 @@ fn what_many_callers_do_keeps_the_invariants() {
         let round = Round::begin(&server, seed, round);
         let ended = round.run();
         let held = ended.and_then(|()| {
+            round.tenants.iter().try_for_each(Tenant::check_events)?;
             round.tenants.iter().try_for_each(|tenant| {
                 invariants::check(&tenant.client, &tenant.known.lock().unwrap(), &mut pins)
             })?;
@@ -60,6 +64,8 @@ struct Tenant {
     /// The account that is to stay suspended: who would activate or delete it, lets it be. It is
     /// held for reading during such calls, so that none is under way when the account is chosen.
     watched: RwLock<Option<String>>,
+    /// The requests that changed something or tried to, each with its exception if it has one.
+    writes: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 impl Round {
@@ -68,7 +74,13 @@ impl Round {
             let client = server.client_of(&format!("{round:06}{number:06}"));
             let accounts = ["first", "second", "third"].map(|name| client.create_account(name));
             let known = accounts.map(|id| (id, Vec::new())).to_vec();
-            Tenant { client, known: Mutex::new(known), watched: RwLock::new(None) }
+            let writes = invariants::events(&client).unwrap();
+            Tenant {
+                client,
+                known: Mutex::new(known),
+                watched: RwLock::default(),
+                writes: Mutex::new(writes),
+            }
         };
         Self {
             seed,
@@ -188,6 +200,11 @@ impl Round {
             _ => answer.error().0,
         };
         self.note(begin, tenant, &format!("{operation} {members}: {outcome}"));
+        if is_write(operation) {
+            let request_id = answer.header("x-amzn-requestid").unwrap().to_owned();
+            let exception = (answer.status >= 300).then(|| answer.error().0);
+            tenant.writes.lock().unwrap().insert(request_id, exception);
+        }
         if answer.status >= 500 {
             return Err(format!("{operation} {members}: {answer:?}"));
         }
@@ -203,7 +220,22 @@ impl Round {
     }
 }
 
+/// Tells whether an operation leaves an event.
+fn is_write(operation: &str) -> bool {
+    table().iter().any(|line| line.name == operation && line.access == Access::Write)
+}
+
 impl Tenant {
+    /// Checks that the audit tells of each request, what became of it, and of no other.
+    fn check_events(&self) -> Result<(), String> {
+        let found = invariants::events(&self.client)?;
+        let writes = self.writes.lock().unwrap();
+        if found == *writes {
+            return Ok(());
+        }
+        Err(format!("the audit has {found:#?}, and the callers made {writes:#?}"))
+    }
+
     fn learn(&self, operation: &str, members: &Value, answer: &Answer) {
         let users = match operation {
             "CreateAccount" => {

@@ -27,6 +27,19 @@ pub fn walk(client: &Client, operation: &str, mut members: Value) -> Result<Vec<
     }
 }
 
+/// Returns the requests that left an event, each with its exception if it has one.
+pub fn events(client: &Client) -> Result<BTreeMap<String, Option<String>>, String> {
+    let mut events = BTreeMap::new();
+    for found in walk(client, "cloudtrail:LookupEvents", json!({"MaxResults": 200}))? {
+        let event: Value = serde_json::from_str(&text(&found["CloudTrailEvent"])).unwrap();
+        let exception = event["errorCode"].as_str().map(str::to_owned);
+        if let Some(other) = events.insert(text(&event["requestID"]), exception) {
+            return Err(format!("{event} has the request of another: {other:?}"));
+        }
+    }
+    Ok(events)
+}
+
 /// Returns all that can be read of an account that is there.
 pub fn read_account(client: &Client, id: &str) -> Value {
     let account = json!({"AccountId": id});

@@ -174,7 +174,7 @@ type Settled = Result<Outcome, Refusal>;
 
 /// Returns the AWS account that a request is about: the caller's own, unless the caller is the
 /// deployment's root.
-fn target(cx: &Context<'_>, aws_account_id: Option<&AwsAccountId>) -> Result<String> {
+pub(super) fn target(cx: &Context<'_>, aws_account_id: Option<&AwsAccountId>) -> Result<String> {
     let own = &cx.caller.aws_account_id;
     match aws_account_id {
         Some(other) if **other != **own && !cx.caller.is_deployment_root() => {

@@ -2,11 +2,14 @@
 //! ends with it; one that fails is logged and tried again, and ends nothing.
 
 mod postman;
+mod shipper;
 mod smtp;
 mod sweeper;
 mod verifier;
 
 pub(super) use postman::Postman;
+pub use shipper::AuditLog;
+pub(super) use shipper::Shipper;
 pub use smtp::MailSettings;
 pub(super) use sweeper::Sweeper;
 pub use verifier::DnsSettings;

@@ -1,26 +1,48 @@
-//! The sweeper: it removes for good what was deleted and can be restored no longer.
+//! The sweeper: it removes for good what was deleted and can be restored no longer, and the events of
+//! the audit that are older than they are kept.
 
 use super::{Duty, Stop};
 use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::life;
-use crate::store::{self, Store};
+use crate::operations::audit::retention;
+use crate::store::{self, Position, Store, Tx};
 use std::sync::Arc;
 
 /// How often it looks. Nobody sees an account any more from its last instant on, so that it is only
 /// the space that waits.
 const INTERVAL_MILLISECONDS: i64 = 60 * 60 * 1000;
+const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
-/// Removes deleted accounts after their 90 days.
+/// Removes deleted accounts after their 90 days, and events after as many as the settings say.
 #[derive(Debug)]
 pub(in super::super) struct Sweeper {
     /// Where the accounts are.
     pub(in super::super) store: Arc<Store>,
     /// What time it is.
     pub(in super::super) clock: Clock,
+    /// For how many days events are kept; 0 keeps them for ever.
+    pub(in super::super) audit_retention_days: u32,
+}
+
+impl Sweeper {
+    async fn remove_events(&self, stop: &Stop) -> store::Result<()> {
+        let kept = i64::from(self.audit_retention_days) * MILLISECONDS_A_DAY;
+        let before = self.clock.now().plus(-kept);
+        let mut after: Option<Position> = None;
+        while self.audit_retention_days > 0 && !stop.is_asked() {
+            let remove =
+                move |mut tx: Tx<'_>| retention::remove_some(&mut tx, before, after.as_ref());
+            after = self.store.write(remove).await?;
+            if after.is_none() {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Duty for Sweeper {
-    const NAME: &'static str = "removing deleted accounts";
+    const NAME: &'static str = "removing deleted accounts and old events";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
@@ -30,6 +52,7 @@ impl Duty for Sweeper {
                 break;
             }
         }
+        self.remove_events(stop).await?;
         Ok(Some(now.plus(INTERVAL_MILLISECONDS)))
     }
 }
