@@ -184,6 +184,51 @@ fn keys_list_walks_all_the_pages() {
     assert_eq!(all["AccessKeyMetadata"].as_array().unwrap().len(), 101);
 }
 
+/// What the help of `serve` has to name.
+#[rustfmt::skip]
+const SETTINGS: &[&str] = &[
+    "--listen",
+    "CAMPANILE_LISTEN",
+    "127.0.0.1:8018",
+    "--store",
+    "CAMPANILE_STORE",
+    "embedded:PATH",
+    "memory:",
+    "embedded:./campanile-data",
+    "--master-key-file",
+    "CAMPANILE_MASTER_KEY_FILE",
+    "CAMPANILE_MASTER_KEY ",
+    "PATH.key",
+    "--cors-origin",
+    "CAMPANILE_CORS_ORIGIN",
+    "--public-url",
+    "CAMPANILE_PUBLIC_URL",
+    "--smtp-url",
+    "CAMPANILE_SMTP_URL",
+    "--mail-from",
+    "CAMPANILE_MAIL_FROM",
+    "--verify-domains",
+    "CAMPANILE_VERIFY_DOMAINS",
+    "--dns-server",
+    "CAMPANILE_DNS_SERVER",
+    "--audit-reads",
+    "CAMPANILE_AUDIT_READS",
+    "--audit-retention",
+    "CAMPANILE_AUDIT_RETENTION",
+    "--audit-log",
+    "CAMPANILE_AUDIT_LOG",
+    "--log-format",
+    "CAMPANILE_LOG_FORMAT",
+    "text",
+    "json",
+    "--log-level",
+    "CAMPANILE_LOG_LEVEL",
+    "info",
+    "CAMPANILE_ROOT_ACCESS_KEY_ID",
+    "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
+    "CAMPANILE_ROOT_AWS_ACCOUNT_ID",
+];
+
 #[test]
 fn help_names_every_setting() {
     let help = |arguments: &[&str], words: &[&str]| {
@@ -198,49 +243,7 @@ fn help_names_every_setting() {
     };
     help(&["--help"], &["serve", "call", "keys", "audit", "import", "export", "--version"]);
     help(&["--version"], &[env!("CARGO_PKG_VERSION")]);
-    let settings = [
-        "--listen",
-        "CAMPANILE_LISTEN",
-        "127.0.0.1:8018",
-        "--store",
-        "CAMPANILE_STORE",
-        "embedded:PATH",
-        "memory:",
-        "embedded:./campanile-data",
-        "--master-key-file",
-        "CAMPANILE_MASTER_KEY_FILE",
-        "CAMPANILE_MASTER_KEY ",
-        "PATH.key",
-        "--cors-origin",
-        "CAMPANILE_CORS_ORIGIN",
-        "--public-url",
-        "CAMPANILE_PUBLIC_URL",
-        "--smtp-url",
-        "CAMPANILE_SMTP_URL",
-        "--mail-from",
-        "CAMPANILE_MAIL_FROM",
-        "--verify-domains",
-        "CAMPANILE_VERIFY_DOMAINS",
-        "--dns-server",
-        "CAMPANILE_DNS_SERVER",
-        "--audit-reads",
-        "CAMPANILE_AUDIT_READS",
-        "--audit-retention",
-        "CAMPANILE_AUDIT_RETENTION",
-        "--audit-log",
-        "CAMPANILE_AUDIT_LOG",
-        "--log-format",
-        "CAMPANILE_LOG_FORMAT",
-        "text",
-        "json",
-        "--log-level",
-        "CAMPANILE_LOG_LEVEL",
-        "info",
-        "CAMPANILE_ROOT_ACCESS_KEY_ID",
-        "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
-        "CAMPANILE_ROOT_AWS_ACCOUNT_ID",
-    ];
-    help(&["serve", "--help"], &settings);
+    help(&["serve", "--help"], SETTINGS);
     let client = [
         "--endpoint-url",
         "AWS_ENDPOINT_URL_CHIME",

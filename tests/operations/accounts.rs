@@ -275,7 +275,7 @@ fn a_token_serves_its_own_query_alone() {
         assert_eq!(exception, "BadRequestException", "{members}");
         assert!(message.contains("NextToken"), "{message}");
     }
-    let (exception, _) = client.error("ListAccessKeys", json!({"NextToken": token}));
+    let (exception, _) = client.error("ListAccessKeys", json!({"Marker": token}));
     assert_eq!(exception, "BadRequestException");
 }
 

@@ -121,8 +121,8 @@ fn members_stand_in_alphabetical_order_at_every_level() {
             ("POST", format!("/accounts/{id}"), r#"{"DefaultLicense":"Basic"}"#),
             ("GET", "/accounts?max-results=2".to_owned(), ""),
             ("GET", "/console/accounts?max-results=2".to_owned(), ""),
-            ("POST", "/campanile/access-keys".to_owned(), r#"{"AwsAccountId":"444455556666"}"#),
-            ("GET", "/campanile/access-keys?max-results=1".to_owned(), ""),
+            ("POST", "/campanile/iam?operation=create-access-key".to_owned(), r#"{"AwsAccountId":"444455556666"}"#),
+            ("POST", "/campanile/iam?operation=list-access-keys".to_owned(), r#"{"MaxItems":1}"#),
             ("GET", "/accounts/none".to_owned(), ""),
         ] {
             let answer = client.send(method, &target, body.as_bytes());

@@ -394,7 +394,7 @@ fn a_call_whose_event_cannot_be_stored_fails() {
     let (server, engine) = server();
     let client = server.client_of("444455556666");
     let id = client.create_account("My");
-    let denied = json!({"AwsAccountId": "444455556666"});
+    let denied = json!({"AwsAccountId": "777788889999"});
     engine.set(Some(Fault::Commit));
     check_unavailable(&client.call("CreateAccessKey", denied.clone()));
     check_unavailable(&client.call("UpdateAccount", json!({"AccountId": id, "Name": ""})));

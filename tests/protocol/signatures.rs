@@ -317,7 +317,8 @@ fn a_key_goes_with_its_own_secret() {
     let mut request = Request::signed(&one, "GET", "/accounts", "");
     request.replace_in_header("authorization", &one.access_key_id, &other.access_key_id);
     check(&request.send(server.address), "InvalidSignatureException", MISMATCH);
-    let mut request = Request::signed(&one, "GET", "/campanile/access-keys", "");
+    let mut request =
+        Request::signed(&one, "POST", "/campanile/iam?operation=list-access-keys", "{}");
     request.replace_in_header("authorization", &one.access_key_id, ROOT_ACCESS_KEY_ID);
     check(&request.send(server.address), "InvalidSignatureException", MISMATCH);
 }
