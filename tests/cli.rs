@@ -180,6 +180,23 @@ fn keys_list_walks_all_the_pages() {
     assert_eq!(all["AccessKeyMetadata"].as_array().unwrap().len(), 101);
 }
 
+/// The settings of `serve` that say how much it takes on.
+const LIMITS: [&str; 13] = [
+    "--rate-account-reads",
+    "CAMPANILE_RATE_ACCOUNT_READS",
+    "--rate-account-writes",
+    "CAMPANILE_RATE_ACCOUNT_WRITES",
+    "--rate-caller-reads",
+    "CAMPANILE_RATE_CALLER_READS",
+    "--rate-caller-writes",
+    "CAMPANILE_RATE_CALLER_WRITES",
+    "RATE[/BURST]",
+    "--max-concurrent-requests",
+    "CAMPANILE_MAX_CONCURRENT_REQUESTS",
+    "--max-connections",
+    "CAMPANILE_MAX_CONNECTIONS",
+];
+
 #[test]
 fn help_names_every_setting() {
     let help = |arguments: &[&str], words: &[&str]| {
@@ -226,7 +243,7 @@ fn help_names_every_setting() {
         "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
         "CAMPANILE_ROOT_AWS_ACCOUNT_ID",
     ];
-    help(&["serve", "--help"], &settings);
+    help(&["serve", "--help"], &[&settings[..], &LIMITS].concat());
     let client = [
         "--endpoint-url",
         "AWS_ENDPOINT_URL_CHIME",
@@ -313,6 +330,12 @@ fn settings_that_cannot_be_are_refused_by_name() {
         ("CAMPANILE_VERIFY_DOMAINS", "maybe", &["--verify-domains", "maybe"]),
         ("CAMPANILE_DNS_SERVER", "127.0.0.1:53", &["--verify-domains"]),
         ("CAMPANILE_DNS_SERVER", "localhost", &["--dns-server", "localhost"]),
+        ("CAMPANILE_RATE_CALLER_READS", "fast", &["--rate-caller-reads", "'fast'", "500/1000"]),
+        ("CAMPANILE_RATE_CALLER_WRITES", "-1", &["--rate-caller-writes", "500/1000"]),
+        ("CAMPANILE_RATE_ACCOUNT_READS", "5/0", &["--rate-account-reads", "a burst is"]),
+        ("CAMPANILE_RATE_ACCOUNT_WRITES", "1e9", &["--rate-account-writes", "a rate is"]),
+        ("CAMPANILE_MAX_CONCURRENT_REQUESTS", "-1", &["--max-concurrent-requests", "-1"]),
+        ("CAMPANILE_MAX_CONNECTIONS", "many", &["--max-connections", "many"]),
         ("CAMPANILE_LOG_FORMAT", "xml", &["--log-format", "xml", "json"]),
         ("CAMPANILE_LOG_LEVEL", "loud", &["--log-level", "loud"]),
         ("CAMPANILE_ROOT_AWS_ACCOUNT_ID", "12", &["CAMPANILE_ROOT_AWS_ACCOUNT_ID", "'12'"]),

@@ -1,6 +1,7 @@
 //! Who may do what: access keys, the callers they belong to, and what a caller is allowed.
 
 mod deployment;
+pub mod rates;
 
 pub use deployment::{Deployment, LAYOUT, RootSettings};
 

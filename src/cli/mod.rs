@@ -34,7 +34,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
     /// Let other AWS accounts in: make, list and delete access keys on a running server
@@ -106,7 +106,7 @@ enum KeysCommand {
 /// Runs the program.
 pub fn run() -> ExitCode {
     match Cli::try_parse().map(|cli| cli.command) {
-        Ok(Command::Serve(args)) => serve(args),
+        Ok(Command::Serve(args)) => serve(*args),
         Ok(Command::Call(args)) => called(call(args)),
         Ok(Command::Keys(args)) => called(keys(args.command)),
         Ok(Command::Import(args)) => transfer::import(args),

@@ -4,6 +4,7 @@ mod acceptance;
 mod admission;
 pub mod decode;
 pub mod error;
+pub mod limits;
 pub mod route;
 pub mod shapes;
 pub mod sigv4;
@@ -11,6 +12,7 @@ mod strict;
 mod sts;
 
 use crate::access::Deployment;
+use crate::access::rates::{RateLimits, Rates};
 use crate::clock::Clock;
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Origin, Terms, TokenKey, table};
@@ -19,7 +21,7 @@ use admission::{SigningKeys, authorise};
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
 use sigv4::SignedRequest;
@@ -72,6 +74,7 @@ pub struct Api {
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
+    rate_limits: RateLimits,
 }
 
 /// How the API is set up beside its store.
@@ -84,6 +87,8 @@ pub struct Setup {
     pub deliver: Option<Deliver>,
     /// Where people's browsers find the server: a scheme, a host and perhaps a port.
     pub public_url: String,
+    /// How often callers may ask.
+    pub rates: Rates,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -137,6 +142,7 @@ impl Api {
             verifier: setup.verifier,
             store,
             deployment,
+            rate_limits: RateLimits::new(&setup.rates, &clock),
             clock,
             router: Router::new(table()),
             signing_keys: SigningKeys::default(),
@@ -209,6 +215,7 @@ impl Api {
         let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
         let Routed { operation, form, members } =
             self.router.route(&request.method, &request.target)?;
+        self.throttle(&credential.caller, operation, &request.headers)?;
         authorise(&credential, operation)?;
         let members = Members::new(members, request.json()?)?;
         let call = operation.prepare(&members)?;
@@ -331,7 +338,14 @@ pub fn failure(error: &Error, request_id: &str) -> Response<Bytes> {
     let exception = error.exception();
     let mut response = answer(exception.status(), request_id, JSON, error.body(request_id).into());
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(exception.name()));
+    put_retry_after(&mut response, error);
     response
+}
+
+fn put_retry_after(response: &mut Response<Bytes>, error: &Error) {
+    if let Some(seconds) = error.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
 }
 
 fn answer(

@@ -3,6 +3,7 @@
 mod cors;
 mod duties;
 mod http;
+mod limits;
 mod process;
 mod public_url;
 mod refusal;
@@ -11,6 +12,7 @@ mod tls;
 
 pub use cors::Origins;
 pub use duties::{DnsSettings, MailSettings};
+pub use limits::Limits;
 pub use process::run;
 pub use public_url::PublicUrl;
 pub use tls::Tls;
@@ -27,6 +29,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// What a server needs to know to start.
 #[derive(Clone, Debug)]
@@ -47,6 +50,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// How the owners of domains are found; without it, claims are believed.
     pub dns: Option<DnsSettings>,
+    /// How much is served, at once and in a second.
+    pub limits: Limits,
 }
 
 impl Settings {
@@ -77,6 +82,7 @@ pub struct Server {
     api: Arc<Api>,
     cors_origins: Origins,
     duties: Duties,
+    limits: Limits,
     new_root: Option<NewRoot>,
 }
 
@@ -130,10 +136,11 @@ impl Server {
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             public_url: settings.public_url.unwrap_or(url),
         };
-        let (duties, setup) = beside.set_up(settings.mail, settings.dns);
+        let (duties, mut setup) = beside.set_up(settings.mail, settings.dns);
+        setup.rates = settings.limits.rates;
         let api = Arc::new(Api::new(store, deployment, clock, setup));
-        let Settings { tls, cors_origins, .. } = settings;
-        Ok(Self { listener, address, tls, api, cors_origins, duties, new_root })
+        let Settings { tls, cors_origins, limits, .. } = settings;
+        Ok(Self { listener, address, tls, api, cors_origins, duties, limits, new_root })
     }
 
     /// Returns the address that the server is bound to.
@@ -160,7 +167,11 @@ impl Server {
     /// beside them.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) {
         self.duties.start();
-        http::serve(self.listener, self.tls, self.api, self.cors_origins, stop).await;
+        let Limits { connections_max, requests_max, .. } = self.limits;
+        let requests = Semaphore::new(limits::places(requests_max));
+        let shared = http::Shared { api: self.api, cors_origins: self.cors_origins, requests };
+        let connections_max = limits::places(connections_max);
+        http::serve(self.listener, self.tls, shared, connections_max, stop).await;
         self.duties.stop().await;
     }
 }

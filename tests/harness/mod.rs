@@ -18,7 +18,7 @@ use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings, Tls};
+use campanile::server::{self, DnsSettings, Limits, MailSettings, Origins, Settings, Tls};
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
@@ -59,6 +59,8 @@ pub struct Options {
     pub public_url: Option<&'static str>,
     /// The certificate that the server shows; without it, HTTP is plain.
     pub tls: Option<Arc<Tls>>,
+    /// How much the server takes on.
+    pub limits: Limits,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -123,6 +125,7 @@ impl Server {
             mail: options
                 .smtp_url
                 .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),
+            limits: options.limits,
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();
