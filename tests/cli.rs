@@ -1,8 +1,10 @@
 //! The command line: what it says, what it refuses, and the exit codes that scripts look at.
 
 use crate::harness::process::{Ended, Process, campanile, run, with_root};
-use crate::harness::{Answer, Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server};
+use crate::harness::{Answer, Client, Options, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server};
+use campanile::access::rates::Rates;
 use campanile::operations::table;
+use campanile::server::Limits;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -357,4 +359,27 @@ fn a_flag_goes_before_the_environment() {
     let process = Process::start_with(with_root(&mut command));
     assert!(process.address.ip().is_loopback() && process.address.is_ipv4());
     process.client().create_account("In memory");
+}
+
+/// What the server refuses for now is asked again, as AWS's clients do, unless it takes too long.
+#[test]
+fn a_call_waits_as_the_server_says() {
+    let server = |rate: &str| {
+        let rates = Rates { caller_reads: rate.parse().unwrap(), ..Rates::default() };
+        let limits = Limits { rates, ..Limits::default() };
+        Server::start_with(Options { limits, ..Options::default() }, |_| Ok(()))
+    };
+    let patient = server("1/1");
+    patient.client().create_account("My");
+    // One call for the accounts, and another for their users.
+    let ended = run(&mut command(patient.address, &["export"]));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    assert!(ended.stdout.contains("\"My\""), "{ended:?}");
+
+    let strict = server("0.001/1");
+    let listed = || run(&mut command(strict.address, &["call", "ListAccounts"]));
+    assert_eq!(listed().code, Some(0));
+    let words =
+        ["(ThrottledClientException)", "Rate exceeded: --rate-caller-reads", "Try again in"];
+    assert_refused(&listed(), SERVICE, &words);
 }
