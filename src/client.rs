@@ -14,10 +14,16 @@ use serde_json::{Map, Value};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
 use ureq::tls::{PemItem, RootCerts, TlsConfig, parse_pem};
 
 const DEFAULT_ENDPOINT: &str = "http://127.0.0.1:8018";
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
+/// How often a call is tried that the server asks to be made later.
+const ATTEMPTS_MAX: u32 = 5;
+/// How long it waits for that at the most; a server that asks for more gets no further attempt.
+const RETRY_AFTER_SECONDS_MAX: u64 = 30;
 const DEFAULT_REGION: &str = "us-east-1";
 /// The characters that RFC 3986 leaves as they are.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
@@ -110,10 +116,22 @@ impl Client {
     pub fn call_text(&self, name: &str, members: Map<String, Value>) -> Result<String, CallError> {
         let operation = find(name).ok_or_else(|| CallError::Usage(unknown(name)))?;
         let (target, body) = target_and_body(&operation, members)?;
-        self.send(&operation, &target, &body)
+        for _ in 1..ATTEMPTS_MAX {
+            let response = self.send(&operation, &target, &body)?;
+            match retry_after(&response) {
+                Some(wait) => thread::sleep(wait),
+                None => return answer(&operation, response),
+            }
+        }
+        answer(&operation, self.send(&operation, &target, &body)?)
     }
 
-    fn send(&self, operation: &Operation, target: &str, body: &[u8]) -> Result<String, CallError> {
+    fn send(
+        &self,
+        operation: &Operation,
+        target: &str,
+        body: &[u8],
+    ) -> Result<http::Response<ureq::Body>, CallError> {
         let url = format!("{}{target}", self.endpoint.trim_end_matches('/'));
         let uri: http::Uri = url.parse().map_err(|error| {
             CallError::Usage(format!("the endpoint '{}' is no URL: {error}", self.endpoint))
@@ -141,8 +159,7 @@ impl Client {
         })?;
         request.headers_mut().extend(signed);
         *request.uri_mut() = uri;
-        let response = self.agent.run(request).map_err(|error| unanswered(&url, &error))?;
-        answer(operation, response)
+        self.agent.run(request).map_err(|error| unanswered(&url, &error))
     }
 }
 
@@ -202,6 +219,14 @@ impl Client {
             )
         })
     }
+}
+
+/// Returns how long to wait before a call is made again, where the server has refused to do it now:
+/// nothing of it was done.
+fn retry_after(response: &http::Response<ureq::Body>) -> Option<Duration> {
+    let seconds = response.headers().get(http::header::RETRY_AFTER)?.to_str().ok()?;
+    let seconds: u64 = seconds.parse().ok()?;
+    (seconds <= RETRY_AFTER_SECONDS_MAX).then(|| Duration::from_secs(seconds))
 }
 
 fn answer(

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 /// How long a wait sleeps before it looks at the clock again: a machine's clock can be set, and a
@@ -86,6 +86,9 @@ impl fmt::Display for Timestamp {
 pub struct Clock {
     /// How many milliseconds the clock is ahead of the machine's.
     ahead: watch::Receiver<i64>,
+    /// When the clock was made, by the machine's measure of time that nobody sets, and how far it
+    /// was ahead then.
+    made: (Instant, i64),
 }
 
 impl Clock {
@@ -98,7 +101,8 @@ impl Clock {
     /// Returns a clock that is ahead of the machine's by as many milliseconds as somebody says, for
     /// tests that move time: whoever waits wakes when it moves.
     pub fn ahead(milliseconds: watch::Receiver<i64>) -> Self {
-        Self { ahead: milliseconds }
+        let made = (Instant::now(), *milliseconds.borrow());
+        Self { ahead: milliseconds, made }
     }
 
     /// Returns the time, to the millisecond.
@@ -108,6 +112,16 @@ impl Clock {
         let now = machine.plus(*self.ahead.borrow());
         Timestamp::from_millisecond(now.as_millisecond())
             .expect("a timestamp's milliseconds make a timestamp")
+    }
+
+    /// Returns how long ago the clock was made. It goes on evenly when the machine's clock is set,
+    /// and jumps only where a test moves time.
+    pub fn elapsed(&self) -> Duration {
+        let (made, ahead) = self.made;
+        let moved = *self.ahead.borrow() - ahead;
+        let by = Duration::from_millis(moved.unsigned_abs());
+        let elapsed = made.elapsed();
+        if moved < 0 { elapsed.saturating_sub(by) } else { elapsed.saturating_add(by) }
     }
 
     /// Waits until an instant has come.
@@ -128,6 +142,15 @@ impl Clock {
                 Ok(()) = ahead.changed() => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+impl Clock {
+    /// Returns a clock with what moves it by so many milliseconds.
+    pub(crate) fn movable() -> (Self, impl Fn(i64)) {
+        let ahead = watch::Sender::new(0);
+        (Self::ahead(ahead.subscribe()), move |by| ahead.send_modify(|ahead| *ahead += by))
     }
 }
 

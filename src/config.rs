@@ -1,10 +1,11 @@
 //! Settings: flags over environment over defaults, and a clear word about those that cannot be.
 
+use crate::access::rates::{Rate, Rates};
 use crate::access::{MasterKey, RootSettings, Secret};
 use crate::server::telemetry::LogFormat;
 use crate::server::{
-    AuditLog, AuditSettings, DnsSettings, MailSettings, MasterKeySource, Origins, PublicUrl,
-    Rotation, Settings, Tls,
+    AuditLog, AuditSettings, DnsSettings, Limits, MailSettings, MasterKeySource, Origins,
+    PublicUrl, Rotation, Settings, Tls,
 };
 use crate::store::Location;
 use clap::Args;
@@ -20,7 +21,7 @@ const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
 const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
 const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 28] = [
     "CAMPANILE_AUDIT_LOG",
     "CAMPANILE_AUDIT_READS",
     "CAMPANILE_AUDIT_RETENTION",
@@ -34,7 +35,13 @@ const KNOWN: [&str; 22] = [
     MASTER_KEY,
     MASTER_KEY_FILE,
     NEW_MASTER_KEY,
+    "CAMPANILE_MAX_CONCURRENT_REQUESTS",
+    "CAMPANILE_MAX_CONNECTIONS",
     "CAMPANILE_PUBLIC_URL",
+    "CAMPANILE_RATE_ACCOUNT_READS",
+    "CAMPANILE_RATE_ACCOUNT_WRITES",
+    "CAMPANILE_RATE_CALLER_READS",
+    "CAMPANILE_RATE_CALLER_WRITES",
     ROOT_ACCESS_KEY_ID,
     ROOT_AWS_ACCOUNT_ID,
     ROOT_SECRET_ACCESS_KEY,
@@ -127,6 +134,8 @@ pub struct ServeArgs {
     /// File that events are appended to besides, each a line of JSON, or - for standard output
     #[arg(long, env = "CAMPANILE_AUDIT_LOG", value_name = "FILE")]
     audit_log: Option<AuditLog>,
+    #[command(flatten)]
+    limits: LimitArgs,
 
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
@@ -136,6 +145,57 @@ pub struct ServeArgs {
     #[arg(long, env = "CAMPANILE_LOG_LEVEL", value_name = "LEVEL", default_value = "info")]
     #[arg(value_parser = parse_level)]
     log_level: Level,
+}
+
+/// The settings of how much is served.
+#[derive(Args, Clone, Debug)]
+struct LimitArgs {
+    /// Requests a second that all callers of an AWS account together may make which only read, and
+    /// how many at once after a pause; 0 switches the limit off
+    #[arg(long, env = "CAMPANILE_RATE_ACCOUNT_READS", value_name = "RATE[/BURST]")]
+    #[arg(default_value = Rates::ACCOUNT_READS)]
+    rate_account_reads: Rate,
+
+    /// The same for requests that change something
+    #[arg(long, env = "CAMPANILE_RATE_ACCOUNT_WRITES", value_name = "RATE[/BURST]")]
+    #[arg(default_value = Rates::ACCOUNT_WRITES)]
+    rate_account_writes: Rate,
+
+    /// Requests a second that one caller (an ARN) may make which only read, and how many at once
+    /// after a pause; 0 switches the limit off
+    #[arg(long, env = "CAMPANILE_RATE_CALLER_READS", value_name = "RATE[/BURST]")]
+    #[arg(default_value = Rates::CALLER_READS)]
+    rate_caller_reads: Rate,
+
+    /// The same for requests that change something
+    #[arg(long, env = "CAMPANILE_RATE_CALLER_WRITES", value_name = "RATE[/BURST]")]
+    #[arg(default_value = Rates::CALLER_WRITES)]
+    rate_caller_writes: Rate,
+
+    /// How many requests are served at once; a further one is answered 503 at once; 0 for any number
+    #[arg(long, env = "CAMPANILE_MAX_CONCURRENT_REQUESTS", value_name = "COUNT")]
+    #[arg(default_value_t = Limits::REQUESTS_MAX)]
+    max_concurrent_requests: u32,
+
+    /// How many connections may be open; a further one waits to be accepted; 0 for any number
+    #[arg(long, env = "CAMPANILE_MAX_CONNECTIONS", value_name = "COUNT")]
+    #[arg(default_value_t = Limits::CONNECTIONS_MAX)]
+    max_connections: u32,
+}
+
+impl LimitArgs {
+    fn limits(self) -> Limits {
+        Limits {
+            connections_max: self.max_connections,
+            requests_max: self.max_concurrent_requests,
+            rates: Rates {
+                account_reads: self.rate_account_reads,
+                account_writes: self.rate_account_writes,
+                caller_reads: self.rate_caller_reads,
+                caller_writes: self.rate_caller_writes,
+            },
+        }
+    }
 }
 
 impl ServeArgs {
@@ -166,6 +226,7 @@ impl ServeArgs {
                 retention_days: self.audit_retention,
                 log: self.audit_log,
             },
+            limits: self.limits.limits(),
         })
     }
 

@@ -1,8 +1,10 @@
 //! The command line: what it says, what it refuses, and the exit codes that scripts look at.
 
 use crate::harness::process::{Ended, Process, campanile, run, with_root};
-use crate::harness::{Answer, Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server};
+use crate::harness::{Answer, Client, Options, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server};
+use campanile::access::rates::Rates;
 use campanile::operations::table;
+use campanile::server::Limits;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener};
@@ -227,6 +229,19 @@ const SETTINGS: &[&str] = &[
     "CAMPANILE_ROOT_ACCESS_KEY_ID",
     "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
     "CAMPANILE_ROOT_AWS_ACCOUNT_ID",
+    "--rate-account-reads",
+    "CAMPANILE_RATE_ACCOUNT_READS",
+    "--rate-account-writes",
+    "CAMPANILE_RATE_ACCOUNT_WRITES",
+    "--rate-caller-reads",
+    "CAMPANILE_RATE_CALLER_READS",
+    "--rate-caller-writes",
+    "CAMPANILE_RATE_CALLER_WRITES",
+    "RATE[/BURST]",
+    "--max-concurrent-requests",
+    "CAMPANILE_MAX_CONCURRENT_REQUESTS",
+    "--max-connections",
+    "CAMPANILE_MAX_CONNECTIONS",
 ];
 
 #[test]
@@ -335,6 +350,12 @@ fn settings_that_cannot_be_are_refused_by_name() {
         ("CAMPANILE_AUDIT_RETENTION", "-1", &["--audit-retention", "-1"]),
         ("CAMPANILE_AUDIT_RETENTION", "99999", &["--audit-retention", "99999"]),
         ("CAMPANILE_AUDIT_LOG", "absent/a", &["--audit-log", "absent/a"]),
+        ("CAMPANILE_RATE_CALLER_READS", "fast", &["--rate-caller-reads", "'fast'", "500/1000"]),
+        ("CAMPANILE_RATE_CALLER_WRITES", "-1", &["--rate-caller-writes", "500/1000"]),
+        ("CAMPANILE_RATE_ACCOUNT_READS", "5/0", &["--rate-account-reads", "a burst is"]),
+        ("CAMPANILE_RATE_ACCOUNT_WRITES", "1e9", &["--rate-account-writes", "a rate is"]),
+        ("CAMPANILE_MAX_CONCURRENT_REQUESTS", "-1", &["--max-concurrent-requests", "-1"]),
+        ("CAMPANILE_MAX_CONNECTIONS", "many", &["--max-connections", "many"]),
         ("CAMPANILE_LOG_FORMAT", "xml", &["--log-format", "xml", "json"]),
         ("CAMPANILE_LOG_LEVEL", "loud", &["--log-level", "loud"]),
         ("CAMPANILE_ROOT_AWS_ACCOUNT_ID", "12", &["CAMPANILE_ROOT_AWS_ACCOUNT_ID", "'12'"]),
@@ -356,4 +377,27 @@ fn a_flag_goes_before_the_environment() {
     let process = Process::start_with(with_root(&mut command));
     assert!(process.address.ip().is_loopback() && process.address.is_ipv4());
     process.client().create_account("In memory");
+}
+
+/// What the server refuses for now is asked again, as AWS's clients do, unless it takes too long.
+#[test]
+fn a_call_waits_as_the_server_says() {
+    let server = |rate: &str| {
+        let rates = Rates { caller_reads: rate.parse().unwrap(), ..Rates::default() };
+        let limits = Limits { rates, ..Limits::default() };
+        Server::start_with(Options { limits, ..Options::default() }, |_| Ok(()))
+    };
+    let patient = server("1/1");
+    patient.client().create_account("My");
+    // One call for the accounts, and another for their users.
+    let ended = run(&mut command(patient.address, &["export"]));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
+    assert!(ended.stdout.contains("\"My\""), "{ended:?}");
+
+    let strict = server("0.001/1");
+    let listed = || run(&mut command(strict.address, &["call", "ListAccounts"]));
+    assert_eq!(listed().code, Some(0));
+    let words =
+        ["(ThrottledClientException)", "Rate exceeded: --rate-caller-reads", "Try again in"];
+    assert_refused(&listed(), SERVICE, &words);
 }

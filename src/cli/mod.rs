@@ -37,7 +37,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
     /// Show what was called on a running server, by whom, and what became of it
@@ -78,7 +78,7 @@ pub fn run() -> ExitCode {
         return code;
     }
     match given.and_then(|given| Cli::from_arg_matches(&given)).map(|cli| cli.command) {
-        Ok(Command::Serve(args)) => serve(args),
+        Ok(Command::Serve(args)) => serve(*args),
         Ok(Command::Call(args)) => called(call(args)),
         Ok(Command::Audit(args)) => audit::audit(&args),
         Ok(Command::Import(args)) => transfer::import(args),

@@ -13,6 +13,7 @@ pub struct Error {
     exception: Exception,
     message: String,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    retry_after_seconds: Option<u64>,
 }
 
 /// What an operation, and everything between it and the socket, answers.
@@ -21,7 +22,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// Makes an error whose message the client will read.
     pub fn new(exception: Exception, message: impl Into<String>) -> Self {
-        Self { exception, message: message.into(), source: None }
+        Self { exception, message: message.into(), source: None, retry_after_seconds: None }
     }
 
     /// Keeps the cause for the log.
@@ -32,6 +33,12 @@ impl Error {
     ) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// Tells the client after how many seconds the same request can succeed.
+    #[must_use]
+    pub fn retry_after(self, seconds: u64) -> Self {
+        Self { retry_after_seconds: Some(seconds), ..self }
     }
 
     /// Makes a `BadRequestException`.
@@ -72,6 +79,11 @@ impl Error {
     /// Returns which exception this is.
     pub fn exception(&self) -> Exception {
         self.exception
+    }
+
+    /// Returns after how many seconds the same request can succeed, where that is known.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after_seconds
     }
 
     /// Tells whether the fault is the server's and not the client's.
@@ -193,6 +205,7 @@ exceptions! {
     RequestHeaderFieldsTooLargeException 431 "RequestHeaderFieldsTooLargeException"
     RequestTimeoutException           408 "RequestTimeoutException"
     RequestUriTooLongException        414 "RequestUriTooLongException"
+    ThrottlingException               429 "ThrottlingException"
     UnknownOperationException         404 "UnknownOperationException"
     UnrecognizedClientException       403 "UnrecognizedClientException"
 }

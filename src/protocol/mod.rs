@@ -5,12 +5,14 @@ pub mod admission;
 mod audit;
 pub mod decode;
 pub mod error;
+pub mod limits;
 pub mod route;
 pub mod shapes;
 pub mod sigv4;
 mod strict;
 mod sts;
 
+use crate::access::rates::{RateLimits, Rates};
 use crate::access::{Credentials, Deployment, Origin};
 use crate::clock::Clock;
 use crate::operations::audit::{AuditEventRecord, Draft};
@@ -22,7 +24,7 @@ pub use audit::Audit;
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, USER_AGENT};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
 use sigv4::SignedRequest;
@@ -77,6 +79,7 @@ pub struct Api {
     router: Router,
     credentials: Credentials,
     signing_keys: SigningKeys,
+    rate_limits: RateLimits,
 }
 
 /// How the API is set up beside its store.
@@ -91,6 +94,8 @@ pub struct Setup {
     pub audit: Audit,
     /// Where people's browsers find the server: a scheme, a host and perhaps a port.
     pub public_url: String,
+    /// How often callers may ask.
+    pub rates: Rates,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -146,6 +151,7 @@ impl Api {
             audit: setup.audit,
             store,
             deployment,
+            rate_limits: RateLimits::new(&setup.rates, &clock),
             clock,
             router: Router::new(table()),
             credentials: Credentials::default(),
@@ -227,6 +233,7 @@ impl Api {
         let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
         let Routed { operation, form, members: uri } =
             self.router.route(&request.method, &request.target)?;
+        self.throttle(&credential.caller, operation, &request.headers)?;
         let (now, origin) = (self.clock.now(), request.origin(region));
         let admission = Admission {
             caller: credential.caller.clone(),
@@ -368,7 +375,14 @@ pub fn failure(error: &Error, request_id: &str) -> Response<Bytes> {
     let exception = error.exception();
     let mut response = answer(exception.status(), request_id, JSON, error.body(request_id).into());
     response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(exception.name()));
+    put_retry_after(&mut response, error);
     response
+}
+
+fn put_retry_after(response: &mut Response<Bytes>, error: &Error) {
+    if let Some(seconds) = error.retry_after_seconds() {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
 }
 
 fn answer(

@@ -1,7 +1,7 @@
 //! `sts:GetCallerIdentity` on the same port: the AWS Query protocol, form in, XML out.
 
 use super::error::{Error, Exception, Result};
-use super::{Api, Request, answer, guarded, log};
+use super::{Api, Request, answer, guarded, log, put_retry_after};
 use crate::operations::sts::{GetCallerIdentityResponse, get_caller_identity};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode};
@@ -26,18 +26,26 @@ pub(super) fn respond(api: &Api, request: &Request, request_id: &str) -> Respons
         }
         Err(error) => {
             log(request, &error, request_id);
-            let status = match code(error.exception()) {
-                "InvalidAction" => StatusCode::BAD_REQUEST,
-                _ => error.exception().status(),
-            };
-            answer(status, request_id, XML, error_body(&error, request_id).into())
+            failure(&error, request_id)
         }
     }
+}
+
+/// Returns the answer that tells of an error.
+pub(super) fn failure(error: &Error, request_id: &str) -> Response<Bytes> {
+    let status = match code(error.exception()) {
+        "InvalidAction" | "Throttling" => StatusCode::BAD_REQUEST,
+        _ => error.exception().status(),
+    };
+    let mut response = answer(status, request_id, XML, error_body(error, request_id).into());
+    put_retry_after(&mut response, error);
+    response
 }
 
 fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
     let (credential, _) =
         guarded(|| api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts")))?;
+    api.throttle_sts(&credential.caller)?;
     let form = match request.method {
         Method::GET => request.target.split_once('?').unwrap_or_default().1,
         _ => std::str::from_utf8(&request.body).unwrap_or_default(),
@@ -85,6 +93,8 @@ fn code(exception: Exception) -> &'static str {
         Exception::MissingAuthenticationTokenException => "MissingAuthenticationToken",
         Exception::UnrecognizedClientException => "InvalidClientTokenId",
         Exception::UnknownOperationException => "InvalidAction",
+        // All of AWS's SDKs retry this name, in every mode.
+        Exception::ThrottledClientException => "Throttling",
         Exception::ServiceUnavailableException => "ServiceUnavailable",
         Exception::ServiceFailureException => "InternalFailure",
         other => other.name(),

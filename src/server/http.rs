@@ -36,8 +36,6 @@ const TARGET_BYTES_MAX: usize = 8 << 10;
 pub(super) const HEAD_BYTES_MAX: usize = 32 << 10;
 /// How many headers a request may have.
 const HEADERS_MAX: usize = 100;
-/// How many connections may be open; a further one waits to be accepted.
-const CONNECTIONS_MAX: usize = 10_000;
 /// How long a client may take for the handshake of TLS.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a connection may take to send a request's head, or be idle between requests.
@@ -56,32 +54,39 @@ struct Accepted {
     _place: OwnedSemaphorePermit,
 }
 
+/// What all connections share.
+pub(super) struct Shared {
+    pub(super) api: Arc<Api>,
+    pub(super) cors_origins: Origins,
+    /// The places of the requests that are served at once.
+    pub(super) requests: Semaphore,
+}
+
 /// Serves connections until told to stop, then waits for the requests that have begun.
 pub(super) async fn serve(
     listener: TcpListener,
     tls: Option<Arc<Tls>>,
-    api: Arc<Api>,
-    cors_origins: Origins,
+    shared: Shared,
+    connections_max: usize,
     stop: impl Future<Output = ()>,
 ) {
-    let origins = Arc::new(cors_origins);
+    let shared = Arc::new(shared);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+    let places = Arc::new(Semaphore::new(connections_max));
     let mut handshakes = JoinSet::new();
     let mut stop = std::pin::pin!(stop);
-    let shared = || (Arc::clone(&api), Arc::clone(&origins));
     loop {
         tokio::select! {
             () = &mut stop => break,
             (stream, accepted) = accept(&listener, &places, tls.is_some()) => match &tls {
-                None => serve_connection(stream, accepted, shared(), &graceful),
+                None => serve_connection(stream, accepted, &shared, &graceful),
                 Some(tls) => {
                     handshakes.spawn(handshake(TlsAcceptor::from(tls.config()), stream, accepted));
                 }
             },
             Some(ended) = handshakes.join_next() => {
                 if let Ok(Some((stream, accepted))) = ended {
-                    serve_connection(stream, accepted, shared(), &graceful);
+                    serve_connection(stream, accepted, &shared, &graceful);
                 }
             }
         }
@@ -135,13 +140,14 @@ async fn handshake(
 fn serve_connection(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     accepted: Accepted,
-    (api, origins): (Arc<Api>, Arc<Origins>),
+    shared: &Arc<Shared>,
     graceful: &GracefulShutdown,
 ) {
     let peer = accepted.peer;
+    let shared = Arc::clone(shared);
     let service = service_fn(move |request| {
-        let (api, origins) = (Arc::clone(&api), Arc::clone(&origins));
-        async move { Ok::<_, Infallible>(respond(&api, &origins, peer, request).await) }
+        let shared = Arc::clone(&shared);
+        async move { Ok::<_, Infallible>(respond(&shared, peer, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -161,18 +167,22 @@ fn serve_connection(
 }
 
 async fn respond(
-    api: &Arc<Api>,
-    origins: &Origins,
+    shared: &Shared,
     peer: Peer,
     request: http::Request<Incoming>,
 ) -> Response<Full<Bytes>> {
-    let origin = origins.allowed(request.headers());
+    let Shared { api, cors_origins, requests } = shared;
+    let origin = cors_origins.allowed(request.headers());
     let mut response = match (origin.is_some(), request.method(), request.uri().path()) {
         (true, &Method::OPTIONS, _) => cors::preflight(request.headers()),
         (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
         (_, &Method::GET | &Method::HEAD, "/health/ready") => health(api.check()),
         _ => match receive(request, peer).await {
-            Ok(request) => api.respond(&request).await,
+            // Once all of it is here, so that those who send slowly take nobody's place.
+            Ok(request) => match requests.try_acquire() {
+                Ok(_place) => api.respond(&request).await,
+                Err(_) => api.overloaded(&request),
+            },
             Err(error) => {
                 let request_id = new_request_id();
                 tracing::info!(request_id, "{error}");

@@ -3,6 +3,7 @@
 mod cors;
 mod duties;
 mod http;
+mod limits;
 mod master_key;
 mod process;
 mod public_url;
@@ -12,6 +13,7 @@ mod tls;
 
 pub use cors::Origins;
 pub use duties::{AuditLog, DnsSettings, MailSettings};
+pub use limits::Limits;
 pub use master_key::{MasterKeySource, Rotation, StoreKey};
 pub use process::run;
 pub use public_url::PublicUrl;
@@ -30,6 +32,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 /// What a server needs to know to start.
 #[derive(Clone, Debug)]
@@ -52,6 +55,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// How the owners of domains are found; without it, claims are believed.
     pub dns: Option<DnsSettings>,
+    /// How much is served, at once and in a second.
+    pub limits: Limits,
     /// What is recorded of calls.
     pub audit: AuditSettings,
 }
@@ -95,6 +100,7 @@ pub struct Server {
     api: Arc<Api>,
     cors_origins: Origins,
     duties: Duties,
+    limits: Limits,
     new_root: Option<NewRoot>,
     new_master_key: Option<PathBuf>,
 }
@@ -150,10 +156,21 @@ impl Server {
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             public_url: settings.public_url.unwrap_or(url),
         };
-        let (duties, setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
+        let (duties, mut setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
+        setup.rates = settings.limits.rates;
         let api = Arc::new(Api::new(store, deployment, clock, setup));
-        let Settings { tls, cors_origins, .. } = settings;
-        Ok(Self { listener, address, tls, api, cors_origins, duties, new_root, new_master_key })
+        let Settings { tls, cors_origins, limits, .. } = settings;
+        Ok(Self {
+            listener,
+            address,
+            tls,
+            api,
+            cors_origins,
+            duties,
+            limits,
+            new_root,
+            new_master_key,
+        })
     }
 
     /// Returns the address that the server is bound to.
@@ -185,7 +202,11 @@ impl Server {
     /// beside them.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) {
         self.duties.start();
-        http::serve(self.listener, self.tls, self.api, self.cors_origins, stop).await;
+        let Limits { connections_max, requests_max, .. } = self.limits;
+        let requests = Semaphore::new(limits::places(requests_max));
+        let shared = http::Shared { api: self.api, cors_origins: self.cors_origins, requests };
+        let connections_max = limits::places(connections_max);
+        http::serve(self.listener, self.tls, shared, connections_max, stop).await;
         self.duties.stop().await;
     }
 }

@@ -31,8 +31,9 @@ def binary():
 class Server:
     """A server process over a store of its own, which is removed with it."""
 
-    def __init__(self, engine, host="127.0.0.1"):
+    def __init__(self, engine, host="127.0.0.1", settings=()):
         self.host = host
+        self.settings = settings
         self.port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="campanile-test-"))
         stores = {"memory": "memory:", "embedded": f"embedded:{self.folder / 'data'}"}
@@ -58,7 +59,7 @@ class Server:
         arguments = ["serve", "--listen", f"{self.host}:{self.port}", "--store", self.store]
         self.log = open(self.folder / "log", "a+")
         self.process = subprocess.Popen(
-            [binary(), *arguments, "--log-level", "warn"],
+            [binary(), *arguments, *self.settings, "--log-level", "warn"],
             stdout=subprocess.PIPE,
             stderr=self.log,
             text=True,
@@ -127,7 +128,9 @@ class Server:
 def main():
     engine, *command = sys.argv[1:]
     with Server(engine) as server:
-        code = subprocess.run(command, env=server.environment()).returncode
+        # A suite may start servers of its own, and they are to be of the same kind.
+        environment = server.environment() | {"TEST_ENGINE": engine}
+        code = subprocess.run(command, env=environment).returncode
     sys.exit(code)
 
 

@@ -19,6 +19,7 @@ use crate::model::aws::iam_error;
 use crate::model::{Operation, Seen, check, common_error, model};
 use campanile::operations::table;
 use campanile::protocol::error::Exception;
+use campanile::protocol::limits::WITHOUT_THROTTLING;
 use directory::{existing, is_needed, server};
 use generate::{assert_sound, reachable, simplest, with};
 use request::{Request, Spelling};
@@ -96,6 +97,19 @@ fn the_table_is_the_models() {
     }
     let names: BTreeSet<_> = table().iter().map(|line| line.name).collect();
     assert_eq!(names.len(), table().len(), "each operation has one line");
+}
+
+/// What comes too soon is refused by the exception that the model has for it.
+#[test]
+fn the_operations_without_throttling_are_the_models() {
+    let declares = |operation: &&Operation, name: &str| {
+        operation.is_extension() || operation.errors.iter().any(|error| error.name == name)
+    };
+    let operations: Vec<_> = model().operations.values().collect();
+    assert!(operations.iter().all(|it| declares(it, "ServiceUnavailableException")));
+    let without = operations.iter().filter(|it| !declares(it, "ThrottledClientException"));
+    let without: Vec<_> = without.map(|operation| operation.name.as_str()).collect();
+    assert_eq!(without, WITHOUT_THROTTLING);
 }
 
 #[test]

@@ -19,7 +19,7 @@ use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{
-    self, AuditSettings, DnsSettings, MailSettings, MasterKeySource, Origins, Settings, Tls,
+    self, AuditSettings, DnsSettings, Limits, MailSettings, MasterKeySource, Origins, Settings, Tls,
 };
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
@@ -63,6 +63,8 @@ pub struct Options {
     pub tls: Option<Arc<Tls>>,
     /// What is recorded of calls; nothing of it is removed when nobody says.
     pub audit: AuditSettings,
+    /// How much the server takes on.
+    pub limits: Limits,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -129,6 +131,7 @@ impl Server {
             mail: options
                 .smtp_url
                 .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),
+            limits: options.limits,
         };
         let (stop, stopped) = oneshot::channel();
         let (ready, address) = std::sync::mpsc::channel();

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 /// What any operation may answer before it runs: the Common Errors of the API reference, the
 /// failures of Signature Version 4, and the limits of HTTP.
-const COMMON_ERRORS: [(&str, u16); 11] = [
+const COMMON_ERRORS: [(&str, u16); 12] = [
     ("ExpiredTokenException", 403),
     ("IncompleteSignatureException", 403),
     ("InvalidSignatureException", 403),
@@ -18,6 +18,7 @@ const COMMON_ERRORS: [(&str, u16); 11] = [
     ("RequestHeaderFieldsTooLargeException", 431),
     ("RequestTimeoutException", 408),
     ("RequestUriTooLongException", 414),
+    ("ThrottlingException", 429),
     ("UnknownOperationException", 404),
     ("UnrecognizedClientException", 403),
 ];

@@ -21,6 +21,7 @@ mod secrets;
 mod signatures;
 mod signer;
 mod sts;
+mod throttling;
 mod tls;
 
 use crate::harness::{Answer, Client, exchange, http};

@@ -7,7 +7,7 @@
 mod page;
 
 use super::error::{Error, Exception, Result};
-use super::{Api, Request, guarded, log, path_of};
+use super::{Api, Request, guarded, log, path_of, put_retry_after};
 use crate::clock::Timestamp;
 use crate::operations::users::invites::{
     OpenInvite, accept_invite, no_such_invitation, open_invite,
@@ -132,7 +132,8 @@ fn welcome(api: &Api, headers: &HeaderMap, request_id: &str) -> Result<Response<
     Ok(answered(StatusCode::OK, request_id, &page))
 }
 
-fn refused(error: &Error, request_id: &str) -> Response<Bytes> {
+/// Returns the page that tells of an error.
+pub(super) fn refused(error: &Error, request_id: &str) -> Response<Bytes> {
     let (title, text) = match error.exception() {
         Exception::NotFoundException => (
             "This invitation does not work",
@@ -150,7 +151,9 @@ fn refused(error: &Error, request_id: &str) -> Response<Bytes> {
             "This is not your fault, and nothing has changed. Try the same link again later.",
         ),
     };
-    answered(error.exception().status(), request_id, &Notice { title, text })
+    let mut response = answered(error.exception().status(), request_id, &Notice { title, text });
+    put_retry_after(&mut response, error);
+    response
 }
 
 fn signed_in(api: &Api, user: &UserRecord, now: Timestamp, request_id: &str) -> Response<Bytes> {

@@ -1,8 +1,13 @@
 // What the tests share: an AWS account for each, the program, and the form of every error.
 
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomInt, randomUUID } from "node:crypto";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
 import { promisify } from "node:util";
 import { ChimeClient, ChimeServiceException, CreateAccountCommand } from "@aws-sdk/client-chime";
 
@@ -28,6 +33,44 @@ export async function newClient(t, settings = {}) {
   const client = new ChimeClient({ credentials, ...settings });
   t.after(() => client.destroy());
   return { client, id, credentials };
+}
+
+/** Starts a server with settings of its own, and returns a client of its root. */
+export async function startServer(t, settings, clientSettings) {
+  const folder = await mkdtemp(join(tmpdir(), "campanile-test-"));
+  const embedded = process.env.TEST_ENGINE === "embedded";
+  const store = embedded ? `embedded:${join(folder, "data")}` : "memory:";
+  const credentials = { accessKeyId: "AKIATHROTTLED", secretAccessKey: "secret" };
+  const command = ["serve", "--listen", "127.0.0.1:0", "--store", store, "--log-level", "warn"];
+  const server = spawn(process.env.TEST_BINARY, [...command, ...settings], {
+    env: {
+      CAMPANILE_ROOT_ACCESS_KEY_ID: credentials.accessKeyId,
+      CAMPANILE_ROOT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    },
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const ended = once(server, "exit");
+  t.after(async () => {
+    server.kill("SIGTERM");
+    assert.deepEqual(await ended, [0, null]);
+    await rm(folder, { recursive: true });
+  });
+  const client = new ChimeClient({
+    credentials,
+    endpoint: await listening(server),
+    ...clientSettings,
+  });
+  t.after(() => client.destroy());
+  return { client };
+}
+
+/** Returns the URL on which a server says that it listens. */
+async function listening(server) {
+  for await (const line of createInterface({ input: server.stdout })) {
+    const [, url] = line.match(/^listening on (.*)$/) ?? [];
+    if (url) return url;
+  }
+  return assert.fail("the server ended before it listened");
 }
 
 /** Creates a Team account. */
