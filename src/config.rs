@@ -1,8 +1,10 @@
 //! Settings: flags over environment over defaults, and a clear word about those that cannot be.
 
 use crate::access::{RootSettings, Secret};
-use crate::server::telemetry::LogFormat;
-use crate::server::{DnsSettings, MailSettings, Origins, PublicUrl, Settings, Tls};
+use crate::server::telemetry::{self, LogFormat};
+use crate::server::{
+    DnsSettings, MailSettings, MetricsSettings, Origins, OtlpEndpoint, PublicUrl, Settings, Tls,
+};
 use crate::store::Location;
 use clap::Args;
 use std::net::{SocketAddr, ToSocketAddrs};
@@ -14,7 +16,8 @@ const ROOT_ACCESS_KEY_ID: &str = "CAMPANILE_ROOT_ACCESS_KEY_ID";
 const ROOT_SECRET_ACCESS_KEY: &str = "CAMPANILE_ROOT_SECRET_ACCESS_KEY";
 const ROOT_AWS_ACCOUNT_ID: &str = "CAMPANILE_ROOT_AWS_ACCOUNT_ID";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 16] = [
+const KNOWN: [&str; 20] = [
+    "CAMPANILE_ACCESS_LOG",
     "CAMPANILE_CORS_ORIGIN",
     "CAMPANILE_DNS_SERVER",
     "CAMPANILE_INSECURE_HTTP",
@@ -22,6 +25,9 @@ const KNOWN: [&str; 16] = [
     "CAMPANILE_LOG_FORMAT",
     "CAMPANILE_LOG_LEVEL",
     "CAMPANILE_MAIL_FROM",
+    "CAMPANILE_METRICS_CLIENT_CA",
+    "CAMPANILE_METRICS_LISTEN",
+    "CAMPANILE_OTLP_ENDPOINT",
     "CAMPANILE_PUBLIC_URL",
     ROOT_ACCESS_KEY_ID,
     ROOT_AWS_ACCOUNT_ID,
@@ -99,6 +105,25 @@ pub struct ServeArgs {
     #[arg(requires = "verify_domains")]
     dns_server: Option<SocketAddr>,
 
+    /// Address and port to serve metrics on, at /metrics, for Prometheus; over TLS if the API is
+    #[arg(long, env = "CAMPANILE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(value_parser = parse_listen)]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Authorities of whose certificates one must be shown to read the metrics: a PEM file, which
+    /// SIGHUP reads again
+    #[arg(long, env = "CAMPANILE_METRICS_CLIENT_CA", value_name = "FILE")]
+    #[arg(requires_all = ["tls_cert", "metrics_listen"])]
+    metrics_client_ca: Option<PathBuf>,
+
+    /// OTLP endpoint to export a span of every request to, such as http://127.0.0.1:4318
+    #[arg(long, env = "CAMPANILE_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<OtlpEndpoint>,
+
+    /// Write a line of every request to the log, whatever the level of the others
+    #[arg(long, env = "CAMPANILE_ACCESS_LOG")]
+    access_log: bool,
+
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
     log_format: LogFormat,
@@ -110,20 +135,24 @@ pub struct ServeArgs {
 }
 
 impl ServeArgs {
-    /// Returns how to log.
-    pub fn log(&self) -> (LogFormat, Level) {
-        (self.log_format, self.log_level)
+    /// Starts the log.
+    pub fn start_log(&self) {
+        telemetry::start_log(self.log_format, self.log_level, self.access_log);
     }
 
     /// Checks what the environment holds besides, and makes the server's settings of it all.
     pub fn settings(self) -> Result<Settings, String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         self.refuse_plain_http()?;
+        let metrics = self.metrics()?;
         let tls = self.tls_cert.zip(self.tls_key);
         let mail = self.smtp_url.zip(self.mail_from);
         Ok(Settings {
             listen: self.listen,
             tls: tls.map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new),
+            metrics,
+            access_log: self.access_log,
+            otlp: self.otlp_endpoint,
             store: self.store,
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
@@ -133,18 +162,39 @@ impl ServeArgs {
         })
     }
 
+    /// Returns how metrics are served. Their certificate is a reading of its own, so that a session
+    /// with the API is none with them.
+    fn metrics(&self) -> Result<Option<MetricsSettings>, String> {
+        let Some(listen) = self.metrics_listen else { return Ok(None) };
+        let tls = match (&self.tls_cert, &self.tls_key, &self.metrics_client_ca) {
+            (Some(cert), Some(key), Some(ca)) => {
+                Some(Tls::open_for_clients_of(ca.clone(), cert.clone(), key.clone())?)
+            }
+            (Some(cert), Some(key), None) => Some(Tls::open(cert.clone(), key.clone())?),
+            _ => None,
+        };
+        Ok(Some(MetricsSettings { listen, tls: tls.map(Arc::new) }))
+    }
+
     fn refuse_plain_http(&self) -> Result<(), String> {
-        // A v4 address can be written as one of v6.
-        let is_loopback = self.listen.ip().to_canonical().is_loopback();
-        if is_loopback || self.tls_cert.is_some() || self.insecure_http {
+        let listens = [
+            ("--listen (CAMPANILE_LISTEN)", Some(self.listen)),
+            ("--metrics-listen (CAMPANILE_METRICS_LISTEN)", self.metrics_listen),
+        ];
+        if self.tls_cert.is_some() || self.insecure_http {
             return Ok(());
         }
-        Err(format!(
-            "--listen (CAMPANILE_LISTEN) is {}, where other machines reach the server, and without \
-             TLS whoever is on the way can read what is sent. Set --tls-cert and --tls-key, listen \
-             on 127.0.0.1, or say --insecure-http, as behind a TLS proxy",
-            self.listen
-        ))
+        // A v4 address can be written as one of v6.
+        let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        let mut listens = listens.into_iter().filter_map(|(setting, it)| Some((setting, it?)));
+        match listens.find(|(_, address)| !is_loopback(*address)) {
+            None => Ok(()),
+            Some((setting, address)) => Err(format!(
+                "{setting} is {address}, where other machines reach the server, and without TLS \
+                 whoever is on the way can read what is sent. Set --tls-cert and --tls-key, listen \
+                 on 127.0.0.1, or say --insecure-http, as behind a TLS proxy"
+            )),
+        }
     }
 }
 

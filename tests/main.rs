@@ -15,6 +15,7 @@ mod durability;
 mod duties;
 mod harness;
 mod model;
+mod observability;
 mod operations;
 mod power_loss;
 mod protocol;

@@ -4,12 +4,13 @@ mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
-use crate::server::{self, NewRoot, PublicUrl, Server, telemetry};
+use crate::server::{self, NewRoot, PublicUrl, Server};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Map, Value, json};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// The exit codes of the AWS CLI: a wrong command line, and an error that the service answered.
@@ -34,7 +35,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start the server
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Call an operation of a running server, and print what it answers
     Call(CallArgs),
     /// Let other AWS accounts in: make, list and delete access keys on a running server
@@ -106,7 +107,7 @@ enum KeysCommand {
 /// Runs the program.
 pub fn run() -> ExitCode {
     match Cli::try_parse().map(|cli| cli.command) {
-        Ok(Command::Serve(args)) => serve(args),
+        Ok(Command::Serve(args)) => serve(*args),
         Ok(Command::Call(args)) => called(call(args)),
         Ok(Command::Keys(args)) => called(keys(args.command)),
         Ok(Command::Import(args)) => transfer::import(args),
@@ -120,8 +121,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(args: ServeArgs) -> ExitCode {
-    let (format, level) = args.log();
-    telemetry::start_log(format, level);
+    args.start_log();
     let served = args
         .settings()
         .and_then(|settings| server::run(settings, announce).map_err(|error| error.to_string()));
@@ -135,7 +135,10 @@ fn serve(args: ServeArgs) -> ExitCode {
 fn announce(server: &Server) -> io::Result<()> {
     let address = server.address();
     let scheme = server.scheme();
-    if scheme == "http" && !address.ip().to_canonical().is_loopback() {
+    let is_plain =
+        |address: &SocketAddr| scheme == "http" && !address.ip().to_canonical().is_loopback();
+    for address in [Some(address), server.metrics_address()].into_iter().flatten().filter(is_plain)
+    {
         tracing::warn!(
             "listening on {address} without TLS, as --insecure-http says: whoever is on the \
              network can read what is sent"
@@ -144,6 +147,9 @@ fn announce(server: &Server) -> io::Result<()> {
     let mut out = io::stdout().lock();
     if let Some(root) = server.new_root() {
         out.write_all(paste(root, &PublicUrl::of(scheme, address)).as_bytes())?;
+    }
+    if let Some(address) = server.metrics_address() {
+        writeln!(out, "metrics on {}/metrics", PublicUrl::of(scheme, address))?;
     }
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()

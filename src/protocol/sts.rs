@@ -38,6 +38,7 @@ pub(super) fn respond(api: &Api, request: &Request, request_id: &str) -> Respons
 fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
     let (credential, _) =
         guarded(|| api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts")))?;
+    request.outcome.note_caller(&credential.caller);
     let form = match request.method {
         Method::GET => request.target.split_once('?').unwrap_or_default().1,
         _ => std::str::from_utf8(&request.body).unwrap_or_default(),
@@ -52,6 +53,7 @@ fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
             format!("Could not find operation {action} for version {version}"),
         ));
     }
+    request.outcome.note_operation("sts:GetCallerIdentity");
     Ok(get_caller_identity(&credential.caller))
 }
 

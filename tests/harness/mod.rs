@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod entries;
 pub mod http;
+pub mod otlp;
 pub mod process;
 pub mod smtp;
 pub mod tls;
@@ -18,7 +19,9 @@ use campanile::clock::Clock;
 use campanile::operations::table;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
-use campanile::server::{self, DnsSettings, MailSettings, Origins, Settings, Tls};
+use campanile::server::{
+    self, DnsSettings, MailSettings, MetricsSettings, Origins, OtlpEndpoint, Settings, Tls,
+};
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
@@ -37,6 +40,8 @@ const MAIL_FROM: &str = "Amazon Chime <chime@example.net>";
 /// A server over an empty store of its own; it stops when this is dropped.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     clock: TestClock,
     location: Location,
     stop: Option<oneshot::Sender<()>>,
@@ -59,6 +64,12 @@ pub struct Options {
     pub public_url: Option<&'static str>,
     /// The certificate that the server shows; without it, HTTP is plain.
     pub tls: Option<Arc<Tls>>,
+    /// Whether metrics are served, over TLS if the server speaks it.
+    pub metrics: bool,
+    /// Whether every request is a line of the log.
+    pub access_log: bool,
+    /// Where spans are exported to.
+    pub otlp_endpoint: Option<OtlpEndpoint>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -108,6 +119,12 @@ impl Server {
         clock.move_time(options.ahead);
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
+            metrics: options.metrics.then(|| MetricsSettings {
+                listen: ([127, 0, 0, 1], 0).into(),
+                tls: options.tls.clone(),
+            }),
+            access_log: options.access_log,
+            otlp: options.otlp_endpoint,
             tls: options.tls,
             store: location.clone(),
             root: RootSettings {
@@ -125,7 +142,7 @@ impl Server {
                 .map(|url| MailSettings::new(&Secret::new(url), MAIL_FROM).unwrap()),
         };
         let (stop, stopped) = oneshot::channel();
-        let (ready, address) = std::sync::mpsc::channel();
+        let (ready, addresses) = std::sync::mpsc::channel();
         let server_clock = clock.clock();
         let engine: Arc<dyn Engine> = match (&options.engine, &location) {
             (Some(engine), _) => Arc::clone(engine),
@@ -141,7 +158,7 @@ impl Server {
                 store.write(fill).await.unwrap();
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
-                ready.send(server.address()).unwrap();
+                ready.send((server.address(), server.metrics_address())).unwrap();
                 server
                     .serve(async {
                         stopped.await.ok();
@@ -149,8 +166,10 @@ impl Server {
                     .await;
             });
         });
+        let (address, metrics) = addresses.recv().expect("the server starts");
         Self {
-            address: address.recv().expect("the server starts"),
+            address,
+            metrics,
             clock,
             location,
             stop: Some(stop),

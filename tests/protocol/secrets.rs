@@ -3,7 +3,7 @@
 use crate::harness::{Client, ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use campanile::access::{Deployment, RootSettings, Secret};
 use campanile::clock::Clock;
-use campanile::protocol::{Api, Peer, Request, SIGNING_NAME, Setup};
+use campanile::protocol::{Api, Outcome, Peer, Request, SIGNING_NAME, Setup};
 use campanile::server::MailSettings;
 use campanile::store::{Memory, Store};
 use http::Method;
@@ -40,5 +40,6 @@ fn signed() -> Request {
     let client = Client::of_root(([127, 0, 0, 1], 8018).into());
     let headers = client.signed(method.as_str(), target, b"", SIGNING_NAME);
     let peer = Peer { source_ip: [127, 0, 0, 1].into(), secure_transport: false };
-    Request { method, target: target.to_owned(), headers, body: bytes::Bytes::new(), peer }
+    let outcome = Outcome::default();
+    Request { method, target: target.to_owned(), headers, body: bytes::Bytes::new(), peer, outcome }
 }

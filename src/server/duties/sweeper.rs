@@ -21,6 +21,7 @@ pub(in super::super) struct Sweeper {
 
 impl Duty for Sweeper {
     const NAME: &'static str = "removing deleted accounts";
+    const LABEL: &'static str = "sweeper";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
