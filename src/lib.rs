@@ -7,6 +7,7 @@ pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod config;
+pub mod metrics;
 pub mod operations;
 pub mod protocol;
 pub mod server;

@@ -17,6 +17,7 @@ mod duties;
 mod harness;
 mod master_key;
 mod model;
+mod observability;
 mod operations;
 mod power_loss;
 mod protocol;

@@ -5,6 +5,7 @@
 
 use super::Caller;
 use crate::clock::Clock;
+use crate::metrics;
 use crate::store::Access;
 use governor::middleware::NoOpMiddleware;
 use governor::nanos::Nanos;
@@ -121,8 +122,8 @@ impl Default for Rates {
 pub struct TooSoon {
     /// Whose bucket is empty: a caller's ARN, or an AWS account.
     whose: String,
-    /// The setting that limits it.
-    setting: &'static str,
+    /// The limit that it is beyond.
+    pub limit: metrics::Limit,
     per_second: f64,
     burst: NonZeroU32,
     wait: Duration,
@@ -138,7 +139,8 @@ impl TooSoon {
 
 impl fmt::Display for TooSoon {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { whose, setting, per_second, burst, .. } = self;
+        let Self { whose, limit, per_second, burst, .. } = self;
+        let setting = setting(*limit);
         let wait = self.retry_after_seconds();
         let seconds = if wait == 1 { "second" } else { "seconds" };
         write!(
@@ -146,6 +148,17 @@ impl fmt::Display for TooSoon {
             "Rate exceeded: {setting} lets {whose} ask {per_second} times a second and {burst} \
              times at once. Try again in {wait} {seconds}"
         )
+    }
+}
+
+/// Returns the setting that a limit is.
+fn setting(limit: metrics::Limit) -> &'static str {
+    match limit {
+        metrics::Limit::AwsAccountReads => "--rate-account-reads",
+        metrics::Limit::AwsAccountWrites => "--rate-account-writes",
+        metrics::Limit::CallerReads => "--rate-caller-reads",
+        metrics::Limit::CallerWrites => "--rate-caller-writes",
+        metrics::Limit::ConcurrentRequests => "--max-concurrent-requests",
     }
 }
 
@@ -159,15 +172,15 @@ pub struct RateLimits {
 impl RateLimits {
     /// Makes full buckets, which a clock fills again.
     pub fn new(rates: &Rates, clock: &Clock) -> Self {
-        let limit = |setting, rate| Limit::new(setting, rate, clock);
+        let limit = |limit, rate| Limit::new(limit, rate, clock);
         Self {
             reads: Limits {
-                caller: limit("--rate-caller-reads", rates.caller_reads),
-                account: limit("--rate-account-reads", rates.account_reads),
+                caller: limit(metrics::Limit::CallerReads, rates.caller_reads),
+                account: limit(metrics::Limit::AwsAccountReads, rates.account_reads),
             },
             writes: Limits {
-                caller: limit("--rate-caller-writes", rates.caller_writes),
-                account: limit("--rate-account-writes", rates.account_writes),
+                caller: limit(metrics::Limit::CallerWrites, rates.caller_writes),
+                account: limit(metrics::Limit::AwsAccountWrites, rates.account_writes),
             },
         }
     }
@@ -193,7 +206,7 @@ struct Limits {
 
 /// One limit; without buckets it is none.
 struct Limit {
-    setting: &'static str,
+    limit: metrics::Limit,
     buckets: Option<Buckets>,
 }
 
@@ -207,16 +220,16 @@ struct Buckets {
 }
 
 impl Limit {
-    fn new(setting: &'static str, rate: Rate, clock: &Clock) -> Self {
+    fn new(limit: metrics::Limit, rate: Rate, clock: &Clock) -> Self {
         let Rate::Limited { per_second, burst } = rate else {
-            return Self { setting, buckets: None };
+            return Self { limit, buckets: None };
         };
         let interval = Duration::from_secs_f64(per_second.recip());
         let quota = Quota::with_period(interval).expect("no rate is above RATE_MAX");
         let clock = Ticks(clock.clone());
         let limiter = RateLimiter::new(quota.allow_burst(burst), States::default(), clock.clone());
         let uncounted = AtomicU32::new(0);
-        Self { setting, buckets: Some(Buckets { per_second, burst, clock, limiter, uncounted }) }
+        Self { limit, buckets: Some(Buckets { per_second, burst, clock, limiter, uncounted }) }
     }
 
     fn take(&self, key: &String, kind: &str) -> Result<(), TooSoon> {
@@ -224,7 +237,7 @@ impl Limit {
         buckets.bound();
         buckets.limiter.check_key(key).map_err(|until| TooSoon {
             whose: format!("{kind}{key}"),
-            setting: self.setting,
+            limit: self.limit,
             per_second: buckets.per_second,
             burst: buckets.burst,
             wait: until.wait_time_from(governor::clock::Clock::now(&buckets.clock)),
@@ -248,7 +261,7 @@ impl Buckets {
 impl fmt::Debug for Limit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let buckets = self.buckets.as_ref().map(|it| (it.per_second, it.burst, it.limiter.len()));
-        f.debug_tuple(self.setting).field(&buckets).finish()
+        f.debug_tuple(setting(self.limit)).field(&buckets).finish()
     }
 }
 

@@ -7,12 +7,13 @@ mod transfer;
 
 use crate::client::{CallError, Client, operation_names};
 use crate::config::ServeArgs;
-use crate::server::{self, NewRoot, PublicUrl, Server, telemetry};
+use crate::server::{self, NewRoot, PublicUrl, Server};
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use serde::Serialize;
 use serde_json::ser::PrettyFormatter;
 use serde_json::{Map, Value};
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 /// The exit codes of the AWS CLI: a wrong command line, and an error that the service answered.
@@ -92,8 +93,7 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(args: ServeArgs) -> ExitCode {
-    let (format, level) = args.log();
-    telemetry::start_log(format, level);
+    args.start_log();
     let served = args
         .settings()
         .and_then(|settings| server::run(settings, announce).map_err(|error| error.to_string()));
@@ -108,7 +108,10 @@ fn serve(args: ServeArgs) -> ExitCode {
 fn announce(server: &Server) -> io::Result<()> {
     let address = server.address();
     let scheme = server.scheme();
-    if scheme == "http" && !address.ip().to_canonical().is_loopback() {
+    let is_plain =
+        |address: &SocketAddr| scheme == "http" && !address.ip().to_canonical().is_loopback();
+    for address in [Some(address), server.metrics_address()].into_iter().flatten().filter(is_plain)
+    {
         tracing::warn!(
             "listening on {address} without TLS, as --insecure-http says: whoever is on the \
              network can read what is sent"
@@ -125,6 +128,9 @@ fn announce(server: &Server) -> io::Result<()> {
              # and are lost without it. Back it up, apart from the store.\n",
             file.display()
         )?;
+    }
+    if let Some(address) = server.metrics_address() {
+        writeln!(out, "metrics on {}/metrics", PublicUrl::of(scheme, address))?;
     }
     writeln!(out, "listening on {scheme}://{address}")?;
     out.flush()

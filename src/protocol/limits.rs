@@ -5,6 +5,7 @@ use super::error::{Error, Exception, Result};
 use super::{Api, Request, acceptance, failure, log, new_request_id, sts};
 use crate::access::Caller;
 use crate::access::rates::TooSoon;
+use crate::metrics::Limit;
 use crate::operations::Operation;
 use crate::store::Access;
 use bytes::Bytes;
@@ -29,7 +30,7 @@ impl Api {
         let exception = || refusal_of(operation.name, headers);
         self.rate_limits
             .take(caller, operation.access)
-            .map_err(|too_soon| refused(exception(), &too_soon))
+            .map_err(|too_soon| self.refused(exception(), &too_soon))
     }
 
     /// Takes a token for a request to STS, whose own name of the error all clients know.
@@ -37,7 +38,12 @@ impl Api {
         let exception = Exception::ThrottledClientException;
         self.rate_limits
             .take(caller, Access::Read)
-            .map_err(|too_soon| refused(exception, &too_soon))
+            .map_err(|too_soon| self.refused(exception, &too_soon))
+    }
+
+    fn refused(&self, exception: Exception, too_soon: &TooSoon) -> Error {
+        self.metrics.refused(too_soon.limit);
+        Error::new(exception, too_soon.to_string()).retry_after(too_soon.retry_after_seconds())
     }
 
     /// Refuses a request that is one more than are served at once, in the form that its client reads.
@@ -47,6 +53,7 @@ impl Api {
             "The service has as many requests to answer as it takes at once. Try again in 1 second",
         )
         .retry_after(OVERLOAD_SECONDS);
+        self.metrics.refused(Limit::ConcurrentRequests);
         let request_id = new_request_id();
         log(request, &error, &request_id);
         if acceptance::Asked::by(request).is_some() {
@@ -57,10 +64,6 @@ impl Api {
             failure(&error, &request_id)
         }
     }
-}
-
-fn refused(exception: Exception, too_soon: &TooSoon) -> Error {
-    Error::new(exception, too_soon.to_string()).retry_after(too_soon.retry_after_seconds())
 }
 
 /// Returns the exception by which an operation refuses what comes too soon.

@@ -6,6 +6,7 @@ mod audit;
 pub mod decode;
 pub mod error;
 pub mod limits;
+mod outcome;
 pub mod route;
 pub mod shapes;
 pub mod sigv4;
@@ -15,6 +16,7 @@ mod sts;
 use crate::access::rates::{RateLimits, Rates};
 use crate::access::{Credentials, Deployment, Origin};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, table};
@@ -34,6 +36,8 @@ use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+
+pub use outcome::{Outcome, UNKNOWN};
 
 /// The header with the id under which the server's log knows an answer.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
@@ -55,6 +59,8 @@ pub struct Request {
     pub body: Bytes,
     /// Who sent it.
     pub peer: Peer,
+    /// What becomes known of it while it is answered.
+    pub outcome: Outcome,
 }
 
 /// Who is at the other end of a connection.
@@ -75,6 +81,7 @@ pub struct Api {
     deliver: Option<Deliver>,
     verifier: Option<Wake>,
     audit: Audit,
+    metrics: Arc<Metrics>,
     clock: Clock,
     router: Router,
     credentials: Credentials,
@@ -96,6 +103,8 @@ pub struct Setup {
     pub public_url: String,
     /// How often callers may ask.
     pub rates: Rates,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -149,6 +158,7 @@ impl Api {
             deliver: setup.deliver,
             verifier: setup.verifier,
             audit: setup.audit,
+            metrics: setup.metrics,
             store,
             deployment,
             rate_limits: RateLimits::new(&setup.rates, &clock),
@@ -163,6 +173,7 @@ impl Api {
     pub async fn respond(self: &Arc<Self>, request: &Request) -> Response<Bytes> {
         let request_id = new_request_id();
         if let Some(asked) = acceptance::Asked::by(request) {
+            request.outcome.note_operation("page");
             return acceptance::respond(self, request, asked, &request_id).await;
         }
         if sts::is_for(request) {
@@ -231,8 +242,10 @@ impl Api {
     ) -> Result<Admitted<'a>> {
         let signed = request.signed();
         let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
+        request.outcome.note_caller(&credential.caller);
         let Routed { operation, form, members: uri } =
             self.router.route(&request.method, &request.target)?;
+        request.outcome.note_operation(operation.name);
         self.throttle(&credential.caller, operation, &request.headers)?;
         let (now, origin) = (self.clock.now(), request.origin(region));
         let admission = Admission {
@@ -401,17 +414,24 @@ fn answer(
 
 /// Tells the log of an error, once: what the client did at `info`, what we did at `error`.
 fn log(request: &Request, error: &Error, request_id: &str) {
-    let (target, secret) = acceptance::loggable(path_of(&request.target));
+    request.outcome.note_error(error);
+    let (path, secret) = acceptance::loggable(path_of(&request.target));
     let method = &request.method;
     if error.is_server_fault() {
         let (exception, causes) = (error.exception().name(), error.causes());
-        tracing::error!(request_id, %method, target, "{exception}{causes}");
+        tracing::error!(request_id, %method, path, "{exception}{causes}");
     } else {
         // What follows the first line is an echo of the request, and that is for the client alone.
         let message = error.message().lines().next().unwrap_or_default();
         let message = if secret.is_empty() { message } else { &message.replace(secret, "***") };
-        tracing::info!(request_id, %method, target, "{}: {message}", error.exception().name());
+        tracing::info!(request_id, %method, path, "{}: {message}", error.exception().name());
     }
+}
+
+/// Returns the path of a request's target, as a log may have it: without its query, and without a
+/// link's token.
+pub fn loggable_path(target: &str) -> &str {
+    acceptance::loggable(path_of(target)).0
 }
 
 /// The query may hold addresses and signatures, which are not for the log.

@@ -45,6 +45,7 @@ pub(super) fn failure(error: &Error, request_id: &str) -> Response<Bytes> {
 fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
     let (credential, _) =
         guarded(|| api.store.read(|tx| api.authenticate(&request.signed(), &tx, "sts")))?;
+    request.outcome.note_caller(&credential.caller);
     api.throttle_sts(&credential.caller)?;
     let form = match request.method {
         Method::GET => request.target.split_once('?').unwrap_or_default().1,
@@ -60,6 +61,7 @@ fn run(api: &Api, request: &Request) -> Result<GetCallerIdentityResponse> {
             format!("Could not find operation {action} for version {version}"),
         ));
     }
+    request.outcome.note_operation("sts:GetCallerIdentity");
     Ok(get_caller_identity(&credential.caller))
 }
 

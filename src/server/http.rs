@@ -1,10 +1,13 @@
 //! HTTP/1.1: connections, limits, and the way of a request to the API and back.
 
 use super::cors::{self, Origins};
+use super::observer::{Observer, Open};
 use super::refusal::Refusing;
 use super::tls::Tls;
 use crate::protocol::error::{Error, Exception, Result};
-use crate::protocol::{Api, Peer, REQUEST_ID, Request, failure, new_request_id, request_id_header};
+use crate::protocol::{
+    Api, Outcome, Peer, REQUEST_ID, Request, failure, new_request_id, request_id_header,
+};
 use bytes::Bytes;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Response, header};
@@ -16,6 +19,8 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -52,74 +57,143 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 struct Accepted {
     peer: Peer,
     _place: OwnedSemaphorePermit,
+    _open: Option<Open>,
 }
 
-/// What all connections share.
-pub(super) struct Shared {
+/// What answers requests: the API with what browsers ask beside it.
+#[derive(Debug)]
+pub(super) struct Front {
     pub(super) api: Arc<Api>,
     pub(super) cors_origins: Origins,
+    pub(super) observer: Arc<Observer>,
     /// The places of the requests that are served at once.
     pub(super) requests: Semaphore,
 }
 
-/// Serves connections until told to stop, then waits for the requests that have begun.
-pub(super) async fn serve(
+/// An address that is bound, and how connections to it are made.
+#[derive(Debug)]
+pub(super) struct Listening {
     listener: TcpListener,
-    tls: Option<Arc<Tls>>,
-    shared: Shared,
+    pub(super) address: SocketAddr,
+    /// The certificate that is shown; without it, HTTP is plain.
+    pub(super) tls: Option<Arc<Tls>>,
     connections_max: usize,
-    stop: impl Future<Output = ()>,
-) {
-    let shared = Arc::new(shared);
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(connections_max));
-    let mut handshakes = JoinSet::new();
-    let mut stop = std::pin::pin!(stop);
-    loop {
-        tokio::select! {
-            () = &mut stop => break,
-            (stream, accepted) = accept(&listener, &places, tls.is_some()) => match &tls {
-                None => serve_connection(stream, accepted, &shared, &graceful),
-                Some(tls) => {
-                    handshakes.spawn(handshake(TlsAcceptor::from(tls.config()), stream, accepted));
-                }
-            },
-            Some(ended) = handshakes.join_next() => {
-                if let Ok(Some((stream, accepted))) = ended {
-                    serve_connection(stream, accepted, &shared, &graceful);
-                }
-            }
-        }
-    }
-    // Nobody has asked anything yet on a connection whose handshake goes on.
-    drop((listener, handshakes));
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("stopped with requests unanswered: they took over {DRAIN_TIMEOUT:?}");
+    /// Who is told of connections, and of what is refused on them.
+    observer: Option<Arc<Observer>>,
+}
+
+impl Front {
+    /// Serves the API until told to stop, then waits for the requests that have begun.
+    pub(super) async fn serve(self, listening: Listening, stop: impl Future<Output = ()>) {
+        let observer = Some(Arc::clone(&self.observer));
+        let front = Arc::new(self);
+        let respond = move |peer, request| Arc::clone(&front).respond(peer, request);
+        Listening { observer, ..listening }.serve(respond, stop).await;
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-    secure_transport: bool,
-) -> (TcpStream, Accepted) {
-    let place = Arc::clone(places).acquire_owned().await.expect("the semaphore is never closed");
-    loop {
-        match listener.accept().await {
-            Ok((stream, address)) => {
-                // Answers are written whole; waiting to fill a segment only delays them. A socket
-                // that refuses the option works without it.
-                stream.set_nodelay(true).ok();
-                // A v4 address can be written as one of v6.
-                let source_ip = address.ip().to_canonical();
-                let peer = Peer { source_ip, secure_transport };
-                return (stream, Accepted { peer, _place: place });
-            }
-            Err(error) => {
-                tracing::warn!("a connection could not be accepted: {error}");
-                tokio::time::sleep(ACCEPT_RETRY).await;
+impl Listening {
+    /// Binds an address; port 0 takes a free one.
+    pub(super) async fn bind(
+        address: SocketAddr,
+        tls: Option<Arc<Tls>>,
+        connections_max: usize,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address, tls, connections_max, observer: None })
+    }
+
+    /// Returns the scheme of what is reached here: https with TLS.
+    pub(super) fn scheme(&self) -> &'static str {
+        if self.tls.is_some() { "https" } else { "http" }
+    }
+
+    /// Serves connections until told to stop, then waits for the requests that have begun.
+    pub(super) async fn serve<R, F>(self, respond: R, stop: impl Future<Output = ()>)
+    where
+        R: Fn(Peer, http::Request<Incoming>) -> F + Clone + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let graceful = GracefulShutdown::new();
+        let places = Arc::new(Semaphore::new(self.connections_max));
+        let mut handshakes = JoinSet::new();
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => break,
+                (stream, accepted) = self.accept(&places) => match &self.tls {
+                    None => self.serve_connection(stream, accepted, respond.clone(), &graceful),
+                    Some(tls) => {
+                        let acceptor = TlsAcceptor::from(tls.config());
+                        handshakes.spawn(handshake(acceptor, stream, accepted));
+                    }
+                },
+                Some(ended) = handshakes.join_next() => {
+                    if let Ok(Some((stream, accepted))) = ended {
+                        self.serve_connection(stream, accepted, respond.clone(), &graceful);
+                    }
+                }
             }
         }
+        // Nobody has asked anything yet on a connection whose handshake goes on.
+        drop((self, handshakes));
+        if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+            tracing::warn!("stopped with requests unanswered: they took over {DRAIN_TIMEOUT:?}");
+        }
+    }
+
+    async fn accept(&self, places: &Arc<Semaphore>) -> (TcpStream, Accepted) {
+        let place = Arc::clone(places).acquire_owned().await;
+        let place = place.expect("the semaphore is never closed");
+        loop {
+            match self.listener.accept().await {
+                Ok((stream, address)) => {
+                    // Answers are written whole; waiting to fill a segment only delays them. A socket
+                    // that refuses the option works without it.
+                    stream.set_nodelay(true).ok();
+                    // A v4 address can be written as one of v6.
+                    let source_ip = address.ip().to_canonical();
+                    let peer = Peer { source_ip, secure_transport: self.tls.is_some() };
+                    let open = self.observer.as_deref().map(Observer::connection);
+                    return (stream, Accepted { peer, _place: place, _open: open });
+                }
+                Err(error) => {
+                    tracing::warn!("a connection could not be accepted: {error}");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    }
+
+    fn serve_connection<R, F>(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        accepted: Accepted,
+        respond: R,
+        graceful: &GracefulShutdown,
+    ) where
+        R: Fn(Peer, http::Request<Incoming>) -> F + Send + 'static,
+        F: Future<Output = Answer> + Send + 'static,
+    {
+        let peer = accepted.peer;
+        let service = service_fn(move |request| respond(peer, request));
+        let stream = Refusing::new(stream, peer, self.observer.clone());
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // A client that has nothing more to send still waits for its answers.
+            .half_close(true)
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .max_headers(HEADERS_MAX)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("a connection ended early: {error}");
+            }
+            drop(accepted);
+        });
     }
 }
 
@@ -137,76 +211,64 @@ async fn handshake(
     None
 }
 
-fn serve_connection(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    accepted: Accepted,
-    shared: &Arc<Shared>,
-    graceful: &GracefulShutdown,
-) {
-    let peer = accepted.peer;
-    let shared = Arc::clone(shared);
-    let service = service_fn(move |request| {
-        let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(respond(&shared, peer, request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // A client that has nothing more to send still waits for its answers.
-        .half_close(true)
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .serve_connection(TokioIo::new(Refusing::new(stream)), service);
-    let connection = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            tracing::debug!("a connection ended early: {error}");
+impl Front {
+    /// Answers a request. It is moved as seldom as can be, for it is large.
+    async fn respond(self: Arc<Self>, peer: Peer, request: http::Request<Incoming>) -> Answer {
+        let observed = self.observer.begin(peer, &request);
+        let origin = self.cors_origins.allowed(request.headers());
+        let (mut response, outcome, bytes_in) =
+            match (origin.is_some(), request.method(), request.uri().path()) {
+                (true, &Method::OPTIONS, _) => {
+                    (cors::preflight(request.headers()), Outcome::of("preflight"), 0)
+                }
+                (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
+                (_, &Method::GET | &Method::HEAD, "/health/ready") => health(self.api.check()),
+                _ => match receive(request, peer).await {
+                    Ok(request) => {
+                        // Once all of it is here, so that those who send slowly take nobody's place.
+                        let response = match self.requests.try_acquire() {
+                            Ok(_place) => self.api.respond(&request).await,
+                            Err(_) => self.api.overloaded(&request),
+                        };
+                        (response, request.outcome, request.body.len())
+                    }
+                    Err(error) => refused(&error),
+                },
+            };
+        self.observer.end(observed, bytes_in, &outcome, &response);
+        if let Some(origin) = origin {
+            cors::allow(&mut response, origin);
         }
-        drop(accepted);
-    });
-}
-
-async fn respond(
-    shared: &Shared,
-    peer: Peer,
-    request: http::Request<Incoming>,
-) -> Response<Full<Bytes>> {
-    let Shared { api, cors_origins, requests } = shared;
-    let origin = cors_origins.allowed(request.headers());
-    let mut response = match (origin.is_some(), request.method(), request.uri().path()) {
-        (true, &Method::OPTIONS, _) => cors::preflight(request.headers()),
-        (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
-        (_, &Method::GET | &Method::HEAD, "/health/ready") => health(api.check()),
-        _ => match receive(request, peer).await {
-            // Once all of it is here, so that those who send slowly take nobody's place.
-            Ok(request) => match requests.try_acquire() {
-                Ok(_place) => api.respond(&request).await,
-                Err(_) => api.overloaded(&request),
-            },
-            Err(error) => {
-                let request_id = new_request_id();
-                tracing::info!(request_id, "{error}");
-                failure(&error, &request_id)
-            }
-        },
-    };
-    if let Some(origin) = origin {
-        cors::allow(&mut response, origin);
+        Ok(response.map(Full::new))
     }
-    response.map(Full::new)
 }
 
-fn health(state: Result<()>) -> Response<Bytes> {
-    let request_id = new_request_id();
+/// What a connection is given to write.
+pub(super) type Answer = Result<Response<Full<Bytes>>, Infallible>;
+
+/// An answer, what became known of its request, and how many bytes the request's body has.
+type Told = (Response<Bytes>, Outcome, usize);
+
+/// Answers what cannot be received.
+fn refused(error: &Error) -> Told {
+    let (request_id, outcome) = (new_request_id(), Outcome::default());
+    outcome.note_error(error);
+    tracing::info!(request_id, "{error}");
+    (failure(error, &request_id), outcome, 0)
+}
+
+fn health(state: Result<()>) -> Told {
+    let (request_id, outcome) = (new_request_id(), Outcome::of("health"));
     if let Err(error) = state {
+        outcome.note_error(&error);
         tracing::error!(request_id, "not ready{}", error.causes());
-        return failure(&error, &request_id);
+        return (failure(&error, &request_id), outcome, 0);
     }
     let mut response = Response::new(Bytes::from_static(b"{\"Status\":\"ok\"}"));
     let json = HeaderValue::from_static("application/json");
     response.headers_mut().insert(header::CONTENT_TYPE, json);
     response.headers_mut().insert(REQUEST_ID, request_id_header(&request_id));
-    response
+    (response, outcome, 0)
 }
 
 /// Reads a request to its end, within the limits.
@@ -236,7 +298,8 @@ async fn receive(request: http::Request<Incoming>, peer: Peer) -> Result<Request
         return Err(too_large(announced));
     }
     let body = if body.is_end_stream() { Bytes::new() } else { receive_body(body).await? };
-    Ok(Request { method: parts.method, target, headers: parts.headers, body, peer })
+    let outcome = Outcome::default();
+    Ok(Request { method: parts.method, target, headers: parts.headers, body, peer, outcome })
 }
 
 async fn receive_body(mut body: Incoming) -> Result<Bytes> {

@@ -5,9 +5,12 @@ mod duties;
 mod http;
 mod limits;
 mod master_key;
+mod metrics;
+mod observer;
 mod process;
 mod public_url;
 mod refusal;
+mod spans;
 pub mod telemetry;
 mod tls;
 
@@ -15,24 +18,31 @@ pub use cors::Origins;
 pub use duties::{AuditLog, DnsSettings, MailSettings};
 pub use limits::Limits;
 pub use master_key::{MasterKeySource, Rotation, StoreKey};
+pub use metrics::MetricsSettings;
 pub use process::run;
 pub use public_url::PublicUrl;
+pub use spans::OtlpEndpoint;
 pub use tls::Tls;
 
 use crate::access::{Deployment, LAYOUT, RootSettings};
 use crate::clock::Clock;
+use crate::metrics::Metrics;
 use crate::operations::layout;
 use crate::operations::users::links::LinkKey;
 use crate::protocol::{Api, Audit, Setup};
 use crate::store::{self, Location, Position, Store, Tx};
-use duties::{Bell, Duties, Postman, Shipper, Sweeper, Verifier};
+use duties::{Bell, Duties, Links, Postman, Shipper, Sweeper, Verifier};
+use http::{Front, Listening};
+use metrics::Exposed;
+use observer::Observer;
+use spans::Spans;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 
 /// What a server needs to know to start.
 #[derive(Clone, Debug)]
@@ -59,6 +69,12 @@ pub struct Settings {
     pub limits: Limits,
     /// What is recorded of calls.
     pub audit: AuditSettings,
+    /// Where metrics are served; without it nowhere.
+    pub metrics: Option<MetricsSettings>,
+    /// Whether every request is a line of the log.
+    pub access_log: bool,
+    /// Where spans are exported to; without it there are none.
+    pub otlp: Option<OtlpEndpoint>,
 }
 
 /// What is recorded of calls, for how long, and where besides the store.
@@ -94,13 +110,10 @@ impl Settings {
 /// A server that is bound to its address and ready to answer.
 #[derive(Debug)]
 pub struct Server {
-    listener: TcpListener,
-    address: SocketAddr,
-    tls: Option<Arc<Tls>>,
-    api: Arc<Api>,
-    cors_origins: Origins,
+    listening: Listening,
+    front: Front,
+    metrics: Option<(Listening, Exposed)>,
     duties: Duties,
-    limits: Limits,
     new_root: Option<NewRoot>,
     new_master_key: Option<PathBuf>,
 }
@@ -129,12 +142,18 @@ impl Server {
         settings: Settings,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let listen = settings.listen;
         // Bound before the deployment is made, so that a start that fails for a taken port makes
         // no credential that nobody is shown.
-        let bind = |error| StartError::Listen(listen, error);
-        let listener = TcpListener::bind(listen).await.map_err(bind)?;
-        let address = listener.local_addr().map_err(bind)?;
+        let connections_max = limits::places(settings.limits.connections_max);
+        let listening = Listening::bind(settings.listen, settings.tls.clone(), connections_max)
+            .await
+            .map_err(|error| StartError::Listen(settings.listen, error))?;
+        let metrics_listening = match settings.metrics.clone() {
+            Some(metrics) => Some(metrics.bind().await?),
+            None => None,
+        };
+        let spans = settings.otlp.as_ref().map(Spans::start).transpose();
+        let spans = spans.map_err(StartError::Spans)?;
         let StoreKey { key, new_file: new_master_key } = settings.master_key.find(&store)?;
         let deployment = Deployment::open(&store, settings.root.clone(), key, clock.now())
             .await
@@ -147,45 +166,52 @@ impl Server {
             access_key_id: deployment.root_access_key_id.clone(),
             secret_access_key: deployment.root_secret_access_key.clone(),
         });
+        let metrics = Arc::new(Metrics::new(store.commits(), clock.now()));
         let store = Arc::new(store);
-        let url = PublicUrl::of(scheme(settings.tls.as_deref()), address);
+        let url = PublicUrl::of(listening.scheme(), listening.address);
         settings.warn(&url);
         let beside = Beside {
             store: &store,
             clock: &clock,
+            metrics: &metrics,
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             public_url: settings.public_url.unwrap_or(url),
         };
         let (duties, mut setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
         setup.rates = settings.limits.rates;
-        let api = Arc::new(Api::new(store, deployment, clock, setup));
-        let Settings { tls, cors_origins, limits, .. } = settings;
-        Ok(Self {
-            listener,
-            address,
-            tls,
-            api,
+        let Settings { tls, cors_origins, access_log, limits, .. } = settings;
+        let exposed =
+            Exposed { metrics: Arc::clone(&metrics), store: Arc::clone(&store), tls: tls.clone() };
+        let front = Front {
+            api: Arc::new(Api::new(store, deployment, clock, setup)),
             cors_origins,
-            duties,
-            limits,
-            new_root,
-            new_master_key,
-        })
+            observer: Arc::new(Observer::new(metrics, access_log, spans)),
+            requests: Semaphore::new(limits::places(limits.requests_max)),
+        };
+        let metrics = metrics_listening.map(|listening| (listening, exposed));
+        Ok(Self { listening, front, metrics, duties, new_root, new_master_key })
     }
 
     /// Returns the address that the server is bound to.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address
     }
 
     /// Returns the scheme of the server's URL: https with TLS.
     pub fn scheme(&self) -> &'static str {
-        scheme(self.tls.as_deref())
+        self.listening.scheme()
     }
 
-    /// Returns the certificate that is shown, if there is one.
-    fn tls(&self) -> Option<Arc<Tls>> {
-        self.tls.clone()
+    /// Returns the address that metrics are served on, if they are.
+    pub fn metrics_address(&self) -> Option<SocketAddr> {
+        let (listening, _) = self.metrics.as_ref()?;
+        Some(listening.address)
+    }
+
+    /// Returns the certificates that are shown.
+    fn certificates(&self) -> Vec<Arc<Tls>> {
+        let of_metrics = self.metrics.as_ref().and_then(|(listening, _)| listening.tls.clone());
+        self.listening.tls.clone().into_iter().chain(of_metrics).collect()
     }
 
     /// Returns the root credential, if this start made it.
@@ -202,23 +228,23 @@ impl Server {
     /// beside them.
     pub async fn serve(mut self, stop: impl Future<Output = ()>) {
         self.duties.start();
-        let Limits { connections_max, requests_max, .. } = self.limits;
-        let requests = Semaphore::new(limits::places(requests_max));
-        let shared = http::Shared { api: self.api, cors_origins: self.cors_origins, requests };
-        let connections_max = limits::places(connections_max);
-        http::serve(self.listener, self.tls, shared, connections_max, stop).await;
+        // Metrics can be read to the end, and end when this is dropped.
+        let mut beside = JoinSet::new();
+        if let Some((listening, exposed)) = self.metrics {
+            beside.spawn(exposed.serve(listening));
+        }
+        let observer = Arc::clone(&self.front.observer);
+        self.front.serve(self.listening, stop).await;
         self.duties.stop().await;
+        observer.finish().await;
     }
-}
-
-fn scheme(tls: Option<&Tls>) -> &'static str {
-    if tls.is_some() { "https" } else { "http" }
 }
 
 /// What duties need to know, each of them some of it.
 struct Beside<'a> {
     store: &'a Arc<Store>,
     clock: &'a Clock,
+    metrics: &'a Arc<Metrics>,
     link_key: LinkKey,
     public_url: PublicUrl,
 }
@@ -231,11 +257,15 @@ impl Beside<'_> {
         dns: Option<DnsSettings>,
         audit: AuditSettings,
     ) -> (Duties, Setup) {
-        let Self { store, clock, link_key, public_url } = self;
+        let Self { store, clock, metrics, link_key: key, public_url } = self;
         let shared = || (Arc::clone(store), clock.clone());
-        let mut duties = Duties::new(clock.clone());
+        let mut duties = Duties::new(clock.clone(), Arc::clone(metrics));
         let public_url = public_url.to_string();
-        let mut setup = Setup { public_url: public_url.clone(), ..Setup::default() };
+        let mut setup = Setup {
+            public_url: public_url.clone(),
+            metrics: Arc::clone(metrics),
+            ..Setup::default()
+        };
         let (sweeper_store, sweeper_clock) = shared();
         let sweeper = Sweeper {
             store: sweeper_store,
@@ -254,9 +284,9 @@ impl Beside<'_> {
             duties.add(Verifier::new(dns, store, clock), bell);
         }
         if let Some(mail) = mail {
-            let (bell, (store, clock)) = (Bell::default(), shared());
+            let (bell, links) = (Bell::default(), Links { key, public_url });
             setup.deliver = Some(Postman::deliver(&bell));
-            duties.add(Postman::new(mail, store, clock, link_key, public_url), bell);
+            duties.add(Postman::new(mail, shared(), links, Arc::clone(metrics)), bell);
         }
         (duties, setup)
     }
@@ -303,6 +333,10 @@ pub enum StartError {
     MasterKey(String),
     /// The address cannot be bound.
     Listen(SocketAddr, std::io::Error),
+    /// The address of the metrics cannot be bound.
+    ListenMetrics(SocketAddr, std::io::Error),
+    /// Spans cannot be exported as the environment says.
+    Spans(String),
 }
 
 impl fmt::Display for StartError {
@@ -312,12 +346,17 @@ impl fmt::Display for StartError {
                 f.write_str(reason)
             }
             Self::Store(error) => write!(f, "{error}"),
-            Self::MasterKey(reason) => f.write_str(reason),
             Self::Listen(address, error) => write!(
                 f,
                 "cannot listen on {address}: {error}. Choose another address with --listen, for \
                  example 127.0.0.1:0 for any free port"
             ),
+            Self::ListenMetrics(address, error) => write!(
+                f,
+                "cannot listen on {address} for metrics: {error}. Choose another address with \
+                 --metrics-listen"
+            ),
+            Self::MasterKey(reason) | Self::Spans(reason) => f.write_str(reason),
         }
     }
 }

@@ -17,8 +17,9 @@ pub fn run(
         let server = Server::start(settings, Clock::system()).await?;
         let stop = stop_signal()?;
         // Without TLS there is nothing to read again, and a terminal that goes ends the server.
-        if let Some(tls) = server.tls() {
-            reload_at_signals(tls)?;
+        let certificates = server.certificates();
+        if !certificates.is_empty() {
+            reload_at_signals(certificates)?;
         }
         announce(&server)?;
         server.serve(stop).await;
@@ -38,13 +39,14 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-fn reload_at_signals(tls: Arc<Tls>) -> io::Result<()> {
+fn reload_at_signals(certificates: Vec<Arc<Tls>>) -> io::Result<()> {
     let mut hang_up = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hang_up.recv().await.is_some() {
-            let tls = Arc::clone(&tls);
-            // Files of a network may take their time. A reload that panics has changed nothing.
-            tokio::task::spawn_blocking(move || tls.reload()).await.ok();
+            for tls in certificates.iter().map(Arc::clone) {
+                // Files of a network may take their time. A reload that panics has changed nothing.
+                tokio::task::spawn_blocking(move || tls.reload()).await.ok();
+            }
         }
     });
     Ok(())

@@ -5,10 +5,12 @@
 //! place of the library's.
 
 use super::http::{HEAD_BYTES_MAX, head_too_large};
+use super::observer::Observer;
 use crate::protocol::error::{Error, Exception};
-use crate::protocol::{REQUEST_ID, new_request_id};
+use crate::protocol::{Peer, REQUEST_ID, new_request_id};
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -18,14 +20,28 @@ const BARE_ANSWER_BYTES_MAX: usize = 256;
 /// A stream on which no refusal is bare.
 pub(super) struct Refusing<S> {
     stream: S,
+    peer: Peer,
+    /// Who is told of refusals.
+    observer: Option<Arc<Observer>>,
     /// What is still to be written of the refusal that replaces the library's.
     refusal: Vec<u8>,
     written: usize,
 }
 
 impl<S> Refusing<S> {
-    pub(super) fn new(stream: S) -> Self {
-        Self { stream, refusal: Vec::new(), written: 0 }
+    pub(super) fn new(stream: S, peer: Peer, observer: Option<Arc<Observer>>) -> Self {
+        Self { stream, peer, observer, refusal: Vec::new(), written: 0 }
+    }
+
+    /// Returns what to write in the place of an answer that the library made, and tells of it.
+    fn refusal(&self, error: &Error) -> Vec<u8> {
+        let request_id = new_request_id();
+        tracing::info!(request_id, "{error}");
+        let body = error.body(&request_id);
+        if let Some(observer) = &self.observer {
+            observer.refused(self.peer, &request_id, error, body.len());
+        }
+        [head(error, &request_id, body.len()).as_bytes(), &body].concat()
     }
 }
 
@@ -37,8 +53,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Refusing<S> {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         if this.refusal.is_empty() {
-            match refusal_for(bytes) {
-                Some(refusal) => this.refusal = refusal,
+            match refused_by_library(bytes) {
+                Some(error) => this.refusal = this.refusal(&error),
                 None => return Pin::new(&mut this.stream).poll_write(cx, bytes),
             }
         }
@@ -73,9 +89,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Refusing<S> {
     }
 }
 
-/// Returns what to write instead, if this is an answer that the library made: ours all have a
-/// request id.
-fn refusal_for(bytes: &[u8]) -> Option<Vec<u8>> {
+/// Returns what is wrong, if this is an answer that the library made: ours all have a request id.
+fn refused_by_library(bytes: &[u8]) -> Option<Error> {
     let status = bytes.strip_prefix(b"HTTP/1.1 ")?.get(..3)?;
     if !status.starts_with(b"4") || bytes.len() > BARE_ANSWER_BYTES_MAX {
         return None;
@@ -84,7 +99,7 @@ fn refusal_for(bytes: &[u8]) -> Option<Vec<u8>> {
     if text.contains(REQUEST_ID.as_str()) || !text.ends_with("\r\n\r\n") {
         return None;
     }
-    let error = match status {
+    Some(match status {
         b"414" => Error::new(
             Exception::RequestUriTooLongException,
             format!("The request's URI is longer than {HEAD_BYTES_MAX} bytes"),
@@ -94,21 +109,16 @@ fn refusal_for(bytes: &[u8]) -> Option<Vec<u8>> {
             Exception::MalformedHttpRequestException,
             "The request is not well-formed HTTP/1.1",
         ),
-    };
-    let request_id = new_request_id();
-    tracing::info!(request_id, "{error}");
-    Some(refusal(&error, &request_id))
+    })
 }
 
-fn refusal(error: &Error, request_id: &str) -> Vec<u8> {
-    let body = error.body(request_id);
+fn head(error: &Error, request_id: &str, body_bytes: usize) -> String {
     let exception = error.exception();
-    let head = format!(
+    format!(
         "HTTP/1.1 {}\r\nx-amzn-RequestId: {request_id}\r\nx-amzn-ErrorType: {}\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+         Content-Type: application/json\r\nContent-Length: {body_bytes}\r\n\
+         Connection: close\r\n\r\n",
         exception.status(),
         exception.name(),
-        body.len()
-    );
-    [head.as_bytes(), &body].concat()
+    )
 }

@@ -20,6 +20,7 @@ pub use page::{Page, Position};
 pub use record::{Record, Table};
 pub use tx::Tx;
 
+use crate::metrics::Commits;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -133,6 +134,7 @@ impl fmt::Display for Location {
 pub struct Store {
     engine: Arc<dyn Engine>,
     writer: Writer,
+    commits: Commits,
 }
 
 impl Store {
@@ -146,7 +148,18 @@ impl Store {
 
     /// Opens a store over an engine.
     pub fn over(engine: Arc<dyn Engine>) -> Self {
-        Self { writer: Writer::start(Arc::clone(&engine)), engine }
+        let commits = Commits::default();
+        Self { writer: Writer::start(Arc::clone(&engine), commits.clone()), engine, commits }
+    }
+
+    /// Returns what is counted of the commits.
+    pub fn commits(&self) -> &Commits {
+        &self.commits
+    }
+
+    /// Returns how many writes wait for the writer, which takes a limited number of them at a time.
+    pub fn writes_waiting(&self) -> usize {
+        self.writer.waiting()
     }
 
     /// Runs a reading operation on the newest committed state, on the caller's thread.

@@ -4,11 +4,13 @@
 //! together, and only then answers them. There are no conflicts and no retries.
 
 use super::tx::Writes;
-use super::{Access, Engine, Error, Result, Tx};
+use super::{Access, Batch, Engine, Error, Result, Tx};
+use crate::metrics::Commits;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 use tokio::sync::{mpsc, oneshot};
 
 /// How many writes may wait for the writer; a further one waits for its place.
@@ -24,11 +26,11 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread.
-    pub(super) fn start(engine: Arc<dyn Engine>) -> Self {
+    pub(super) fn start(engine: Arc<dyn Engine>, commits: Commits) -> Self {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         let thread = thread::Builder::new()
             .name("campanile-writer".to_owned())
-            .spawn(move || write_groups(engine.as_ref(), receiver))
+            .spawn(move || write_groups(engine.as_ref(), receiver, &commits))
             .expect("the system lets a starting server have a thread");
         Self { jobs: Some(sender), thread: Some(thread) }
     }
@@ -55,6 +57,11 @@ impl Writer {
         let (jobs, (job, answer)) = (self.jobs()?, job(run));
         jobs.blocking_send(job).map_err(|_| gone())?;
         answer.blocking_recv().unwrap_or_else(|_| Err(gone().into()))
+    }
+
+    /// Returns how many writes wait for the thread.
+    pub(super) fn waiting(&self) -> usize {
+        self.jobs.as_ref().map_or(0, |jobs| jobs.max_capacity() - jobs.capacity())
     }
 
     fn jobs(&self) -> Result<&mpsc::Sender<Box<dyn Job>>> {
@@ -93,24 +100,27 @@ impl fmt::Debug for Writer {
     }
 }
 
-fn write_groups(engine: &dyn Engine, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
+fn write_groups(engine: &dyn Engine, mut jobs: mpsc::Receiver<Box<dyn Job>>, commits: &Commits) {
     let mut group = Vec::with_capacity(GROUP_MAX);
     while jobs.blocking_recv_many(&mut group, GROUP_MAX) > 0 {
         // An engine that panics must not take the writer with it: all that wait are answered.
-        let committed = catch_unwind(AssertUnwindSafe(|| commit_group(engine, &mut group)))
-            .unwrap_or_else(|_| Err(Error::Unavailable("its engine panicked".to_owned())));
+        let committed =
+            catch_unwind(AssertUnwindSafe(|| commit_group(engine, &mut group, commits)))
+                .unwrap_or_else(|_| Err(Error::Unavailable("its engine panicked".to_owned())));
         for job in group.drain(..) {
             job.answer(&committed);
         }
     }
 }
 
-fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>]) -> Result<()> {
+fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>], commits: &Commits) -> Result<()> {
     let transaction = engine.begin(Access::Write)?;
     let mut writes = Writes::default();
+    let mut kept = 0;
     for job in group {
         if job.run(Tx::writing(transaction.as_ref(), &mut writes)) {
             writes.keep();
+            kept += 1;
         } else {
             writes.undo();
         }
@@ -118,7 +128,14 @@ fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>]) -> Result<()> {
     if writes.batch().is_empty() {
         return Ok(());
     }
-    transaction.commit(writes.batch())
+    let begun = Instant::now();
+    let committed = transaction.commit(writes.batch());
+    commits.committed(committed.is_ok(), kept, bytes_of(writes.batch()), begun.elapsed());
+    committed
+}
+
+fn bytes_of(batch: &Batch) -> usize {
+    batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
 }
 
 /// A write that waits for its turn, with the types of its operation hidden.

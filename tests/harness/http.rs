@@ -127,7 +127,8 @@ impl<S: Read + Write> Connection<S> {
         self.try_answer().unwrap()
     }
 
-    fn try_answer(&mut self) -> Result<Answer> {
+    /// Reads an answer of a server that may refuse to give one.
+    pub fn try_answer(&mut self) -> Result<Answer> {
         let mut answer = self.try_answer_without_body()?;
         let length = answer.header("content-length").map_or(0, |length| length.parse().unwrap());
         let mut body = vec![0; length];

@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod entries;
 pub mod http;
+pub mod otlp;
 pub mod process;
 pub mod smtp;
 pub mod tls;
@@ -19,7 +20,8 @@ use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
 use campanile::server::{
-    self, AuditSettings, DnsSettings, Limits, MailSettings, MasterKeySource, Origins, Settings, Tls,
+    self, AuditSettings, DnsSettings, Limits, MailSettings, MasterKeySource, MetricsSettings,
+    Origins, OtlpEndpoint, Settings, Tls,
 };
 use campanile::store::embedded::Embedded;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
@@ -39,6 +41,8 @@ const MAIL_FROM: &str = "Amazon Chime <chime@example.net>";
 /// A server over an empty store of its own; it stops when this is dropped.
 pub struct Server {
     pub address: SocketAddr,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     clock: TestClock,
     location: Location,
     stop: Option<oneshot::Sender<()>>,
@@ -65,6 +69,12 @@ pub struct Options {
     pub audit: AuditSettings,
     /// How much the server takes on.
     pub limits: Limits,
+    /// Whether metrics are served, over TLS if the server speaks it.
+    pub metrics: bool,
+    /// Whether every request is a line of the log.
+    pub access_log: bool,
+    /// Where spans are exported to.
+    pub otlp_endpoint: Option<OtlpEndpoint>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
@@ -114,6 +124,12 @@ impl Server {
         clock.move_time(options.ahead);
         let settings = Settings {
             listen: ([127, 0, 0, 1], 0).into(),
+            metrics: options.metrics.then(|| MetricsSettings {
+                listen: ([127, 0, 0, 1], 0).into(),
+                tls: options.tls.clone(),
+            }),
+            access_log: options.access_log,
+            otlp: options.otlp_endpoint,
             tls: options.tls,
             store: location.clone(),
             master_key: MasterKeySource::Given(MasterKey::new([0x4d; KEY_BYTES])),
@@ -134,7 +150,7 @@ impl Server {
             limits: options.limits,
         };
         let (stop, stopped) = oneshot::channel();
-        let (ready, address) = std::sync::mpsc::channel();
+        let (ready, addresses) = std::sync::mpsc::channel();
         let server_clock = clock.clock();
         let engine: Arc<dyn Engine> = match (&options.engine, &location) {
             (Some(engine), _) => Arc::clone(engine),
@@ -150,7 +166,7 @@ impl Server {
                 store.write(fill).await.unwrap();
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
-                ready.send(server.address()).unwrap();
+                ready.send((server.address(), server.metrics_address())).unwrap();
                 server
                     .serve(async {
                         stopped.await.ok();
@@ -158,8 +174,10 @@ impl Server {
                     .await;
             });
         });
+        let (address, metrics) = addresses.recv().expect("the server starts");
         Self {
-            address: address.recv().expect("the server starts"),
+            address,
+            metrics,
             clock,
             location,
             stop: Some(stop),

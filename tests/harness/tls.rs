@@ -2,12 +2,15 @@
 
 use super::http::Connection;
 use campanile::server::Tls;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyPair,
+};
 use rustls::crypto::ring;
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion,
 };
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use std::fs;
 use std::io::Result;
 use std::net::{SocketAddr, TcpStream};
@@ -21,6 +24,9 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A connection over TLS.
 pub type TlsConnection = Connection<StreamOwned<ClientConnection, TcpStream>>;
+
+/// A client's certificate, and its key.
+pub type ClientCertificate = (CertificateDer<'static>, PrivateKeyDer<'static>);
 
 /// An authority that nobody else knows, and the files of a server's certificate.
 pub struct Authority {
@@ -70,6 +76,15 @@ impl Authority {
         Arc::new(Tls::open(self.cert(), self.key()).unwrap())
     }
 
+    /// Makes a certificate for a client, with its key.
+    pub fn issue_for_client(&self) -> ClientCertificate {
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ClientAuth];
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap();
+        (cert.der().clone(), PrivateKeyDer::try_from(key.serialize_der()).unwrap())
+    }
+
     pub fn connect(&self, address: SocketAddr) -> TlsConnection {
         self.connect_with(address, rustls::ALL_VERSIONS).unwrap()
     }
@@ -80,13 +95,26 @@ impl Authority {
         address: SocketAddr,
         versions: &[&'static SupportedProtocolVersion],
     ) -> Result<TlsConnection> {
+        self.connect_as(None, address, versions)
+    }
+
+    /// Connects as a client with a certificate, or without one.
+    pub fn connect_as(
+        &self,
+        client: Option<ClientCertificate>,
+        address: SocketAddr,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> Result<TlsConnection> {
         let mut roots = RootCertStore::empty();
         roots.add(self.issuer.der().clone()).unwrap();
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .unwrap()
-            .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_root_certificates(roots);
+        let mut config = match client {
+            Some((cert, key)) => builder.with_client_auth_cert(vec![cert], key).unwrap(),
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         let name = ServerName::try_from("127.0.0.1").unwrap();
         let mut tls = ClientConnection::new(Arc::new(config), name).unwrap();

@@ -98,7 +98,7 @@ impl Transaction for FaultyTransaction<'_> {
 fn server() -> (Server, Arc<Faulty>) {
     let engine = Arc::new(Faulty::default());
     let engine_too = Arc::clone(&engine);
-    let options = Options { engine: Some(engine_too), ..Options::default() };
+    let options = Options { engine: Some(engine_too), metrics: true, ..Options::default() };
     (Server::start_with(options, |_| Ok(())), engine)
 }
 
@@ -182,6 +182,17 @@ fn a_store_that_cannot_answer_is_a_service_that_is_unavailable() {
     engine.set(Some(Fault::Commit));
     check_unavailable(&client.call("CreateAccount", json!({"Name": "c"})));
     check_unavailable(&client.call("DeleteAccount", json!({"AccountId": id})));
+    let scrape = || {
+        let request = b"GET /metrics HTTP/1.1\r\nhost: a\r\n\r\n";
+        exchange(server.metrics.unwrap(), request).body
+    };
+    let failed = "campanile_store_commits_total{outcome=\"failed\"} 2\n";
+    assert!(scrape().contains(failed), "{}", scrape());
+    // Nor does a store that cannot be read keep metrics from being read.
+    for fault in [Fault::Begin, Fault::Panic] {
+        engine.set(Some(fault));
+        assert!(scrape().contains(failed), "{}", scrape());
+    }
     engine.set(None);
     let page = client.ok("ListAccounts", json!({}));
     assert_eq!(page["Accounts"].as_array().unwrap().len(), 1, "{page}");
@@ -322,7 +333,7 @@ fn a_page_tells_of_a_fault_as_a_page_and_its_link_is_in_no_log() {
     }
     engine.set(None);
     let unknown = ask("GET", &format!("{link}x"));
-    assert!(Log::about(&unknown).contains("target=\"/invites/\""), "{}", Log::about(&unknown));
+    assert!(Log::about(&unknown).contains("path=\"/invites/\""), "{}", Log::about(&unknown));
     for target in [format!("{link}/more"), link.clone()] {
         let answer = Request::signed(&client, "PUT", &target, "").send(server.address);
         check(&answer, "UnknownOperationException", token);

@@ -5,7 +5,7 @@ use campanile::access::{
     AccessKeyRecord, Deployment, KEY_BYTES, MasterKey, RootSettings, Secret, StoredSecret,
 };
 use campanile::clock::Clock;
-use campanile::protocol::{Api, Peer, Request, SIGNING_NAME, Setup};
+use campanile::protocol::{Api, Outcome, Peer, Request, SIGNING_NAME, Setup};
 use campanile::server::{MailSettings, MasterKeySource, Rotation};
 use campanile::store::{Memory, Store};
 use http::Method;
@@ -60,5 +60,6 @@ fn signed() -> Request {
     let client = Client::of_root(([127, 0, 0, 1], 8018).into());
     let headers = client.signed(method.as_str(), target, b"", SIGNING_NAME);
     let peer = Peer { source_ip: [127, 0, 0, 1].into(), secure_transport: false };
-    Request { method, target: target.to_owned(), headers, body: bytes::Bytes::new(), peer }
+    let outcome = Outcome::default();
+    Request { method, target: target.to_owned(), headers, body: bytes::Bytes::new(), peer, outcome }
 }

@@ -106,6 +106,8 @@ async fn accept(
         api.store.write(move |mut tx| accept_invite(&mut tx, &invite_id, &name, now, &random));
     let user = write.await?;
     tracing::info!(request_id, user_id = user.user_id, "an invitation was accepted");
+    api.metrics.invitations_accepted.inc();
+    api.metrics.session_opened("acceptance");
     Ok(signed_in(api, &user, now, request_id))
 }
 

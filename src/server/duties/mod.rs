@@ -7,7 +7,7 @@ mod smtp;
 mod sweeper;
 mod verifier;
 
-pub(super) use postman::Postman;
+pub(super) use postman::{Links, Postman};
 pub use shipper::AuditLog;
 pub(super) use shipper::Shipper;
 pub use smtp::MailSettings;
@@ -16,11 +16,13 @@ pub use verifier::DnsSettings;
 pub(super) use verifier::Verifier;
 
 use crate::clock::{Clock, Timestamp};
+use crate::metrics::Metrics;
 use crate::store;
 use futures_util::FutureExt;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -34,6 +36,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) trait Duty: Send + 'static {
     /// What the log calls it.
     const NAME: &'static str;
+    /// What metrics call it.
+    const LABEL: &'static str;
 
     /// Does all that is due; answers when there is more to do, unless a bell rings before that. It
     /// begins nothing new once it is to stop.
@@ -85,6 +89,7 @@ impl Stop {
 /// The duties of a server.
 pub(super) struct Duties {
     clock: Clock,
+    metrics: Arc<Metrics>,
     stop: watch::Sender<bool>,
     waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
     running: JoinSet<()>,
@@ -92,15 +97,17 @@ pub(super) struct Duties {
 
 impl Duties {
     /// Begins with none.
-    pub(super) fn new(clock: Clock) -> Self {
+    pub(super) fn new(clock: Clock, metrics: Arc<Metrics>) -> Self {
         let stop = watch::Sender::new(false);
-        Self { clock, stop, waiting: Vec::new(), running: JoinSet::new() }
+        Self { clock, metrics, stop, waiting: Vec::new(), running: JoinSet::new() }
     }
 
     /// Adds a duty that a bell can call.
-    pub(super) fn add(&mut self, duty: impl Duty, bell: Bell) {
+    pub(super) fn add<D: Duty>(&mut self, duty: D, bell: Bell) {
+        self.metrics.duty_begun(D::LABEL);
         let stop = Stop(self.stop.subscribe());
-        self.waiting.push(Box::pin(perform(duty, self.clock.clone(), bell, stop)));
+        let shared = (self.clock.clone(), Arc::clone(&self.metrics));
+        self.waiting.push(Box::pin(perform(duty, shared, bell, stop)));
     }
 
     /// Begins all that were added.
@@ -126,7 +133,12 @@ impl fmt::Debug for Duties {
     }
 }
 
-async fn perform<D: Duty>(mut duty: D, clock: Clock, bell: Bell, mut stop: Stop) {
+async fn perform<D: Duty>(
+    mut duty: D,
+    (clock, metrics): (Clock, Arc<Metrics>),
+    bell: Bell,
+    mut stop: Stop,
+) {
     let mut rung = bell.rung.subscribe();
     let mut is_failing = false;
     while !stop.is_asked() {
@@ -135,9 +147,11 @@ async fn perform<D: Duty>(mut duty: D, clock: Clock, bell: Bell, mut stop: Stop)
         let next = match done {
             Ok(Ok(next)) => {
                 is_failing = false;
+                metrics.duty_done(D::LABEL, clock.now());
                 next
             }
             failed => {
+                metrics.duty_failed(D::LABEL);
                 // A duty that goes on failing has been reported.
                 if !is_failing {
                     let cause = match failed {

@@ -4,6 +4,7 @@
 use super::smtp::{Refusal, Smtp};
 use super::{Bell, Duty, MailSettings, Stop};
 use crate::clock::{Clock, Timestamp};
+use crate::metrics::Metrics;
 use crate::operations::users::links::LinkKey;
 use crate::operations::users::outbox::{self, Delivery, Letter, MailRecord};
 use crate::protocol::Deliver;
@@ -31,23 +32,29 @@ const DELIVER_TIMEOUT: Duration = Duration::from_secs(5);
 pub(in super::super) struct Postman {
     store: Arc<Store>,
     clock: Clock,
-    link_key: LinkKey,
-    public_url: String,
+    links: Links,
+    metrics: Arc<Metrics>,
     smtp: Smtp,
     /// Why no mail can be sent at the moment, as the log has been told.
     trouble: Mutex<Option<String>>,
 }
 
+/// What makes the links of mails.
+#[derive(Debug)]
+pub(in super::super) struct Links {
+    pub(in super::super) key: LinkKey,
+    pub(in super::super) public_url: String,
+}
+
 impl Postman {
     pub(in super::super) fn new(
         settings: MailSettings,
-        store: Arc<Store>,
-        clock: Clock,
-        link_key: LinkKey,
-        public_url: String,
+        (store, clock): (Arc<Store>, Clock),
+        links: Links,
+        metrics: Arc<Metrics>,
     ) -> Self {
         let smtp = Smtp::new(settings);
-        Self { store, clock, link_key, public_url, smtp, trouble: Mutex::default() }
+        Self { store, clock, links, metrics, smtp, trouble: Mutex::default() }
     }
 
     /// Returns what makes a request wait for the postman whom a bell calls.
@@ -68,8 +75,8 @@ impl Postman {
             Letter::Drop => Delivery::Dropped,
             Letter::Wait => later(&mail, now),
             Letter::Send(letter) => {
-                let link = self.link_key.invite_url(&self.public_url, &mail.invite_id);
-                let link = link.unwrap_or_default();
+                let Links { key, public_url } = &self.links;
+                let link = key.invite_url(public_url, &mail.invite_id).unwrap_or_default();
                 match self.smtp.send(&letter, &link, now).await {
                     Ok(()) => {
                         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -79,6 +86,12 @@ impl Postman {
                 }
             }
         };
+        self.metrics.mail(match delivery {
+            Delivery::Sent => "sent",
+            Delivery::Failed => "failed",
+            Delivery::Retry(_) => "retried",
+            Delivery::Dropped => "dropped",
+        });
         self.store.write(move |mut tx| outbox::settle(&mut tx, &mail, delivery)).await
     }
 
@@ -106,6 +119,7 @@ impl Postman {
 
 impl Duty for Postman {
     const NAME: &'static str = "delivering mail";
+    const LABEL: &'static str = "postman";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         loop {

@@ -147,6 +147,7 @@ impl Shipper {
 
 impl Duty for Shipper {
     const NAME: &'static str = "shipping the audit's events";
+    const LABEL: &'static str = "shipper";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let mut after = self.begin();

@@ -43,6 +43,7 @@ impl Sweeper {
 
 impl Duty for Sweeper {
     const NAME: &'static str = "removing deleted accounts and old events";
+    const LABEL: &'static str = "sweeper";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();

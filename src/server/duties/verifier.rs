@@ -153,6 +153,7 @@ fn next_time(claim: &DomainRecord, after: Timestamp) -> Timestamp {
 
 impl Duty for Verifier {
     const NAME: &'static str = "verifying domains";
+    const LABEL: &'static str = "verifier";
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();

@@ -1,14 +1,18 @@
 //! Settings: flags over environment over defaults, and a clear word about those that cannot be.
 
-use crate::access::rates::{Rate, Rates};
+mod audit;
+mod limits;
+
 use crate::access::{MasterKey, RootSettings, Secret};
-use crate::server::telemetry::LogFormat;
+use crate::server::telemetry::{self, LogFormat};
 use crate::server::{
-    AuditLog, AuditSettings, DnsSettings, Limits, MailSettings, MasterKeySource, Origins,
-    PublicUrl, Rotation, Settings, Tls,
+    DnsSettings, MailSettings, MasterKeySource, MetricsSettings, Origins, OtlpEndpoint, PublicUrl,
+    Rotation, Settings, Tls,
 };
 use crate::store::Location;
+use audit::AuditArgs;
 use clap::Args;
+use limits::LimitArgs;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::{self, PathBuf};
 use std::sync::Arc;
@@ -21,7 +25,8 @@ const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
 const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
 const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 28] = [
+const KNOWN: [&str; 32] = [
+    "CAMPANILE_ACCESS_LOG",
     "CAMPANILE_AUDIT_LOG",
     "CAMPANILE_AUDIT_READS",
     "CAMPANILE_AUDIT_RETENTION",
@@ -37,6 +42,9 @@ const KNOWN: [&str; 28] = [
     NEW_MASTER_KEY,
     "CAMPANILE_MAX_CONCURRENT_REQUESTS",
     "CAMPANILE_MAX_CONNECTIONS",
+    "CAMPANILE_METRICS_CLIENT_CA",
+    "CAMPANILE_METRICS_LISTEN",
+    "CAMPANILE_OTLP_ENDPOINT",
     "CAMPANILE_PUBLIC_URL",
     "CAMPANILE_RATE_ACCOUNT_READS",
     "CAMPANILE_RATE_ACCOUNT_WRITES",
@@ -51,9 +59,6 @@ const KNOWN: [&str; 28] = [
     "CAMPANILE_TLS_KEY",
     "CAMPANILE_VERIFY_DOMAINS",
 ];
-
-/// A hundred years, beyond which a number of days is a mistake.
-const DAYS_MAX: i64 = 36_500;
 
 /// The settings of `campanile serve`.
 #[derive(Args, Clone, Debug)]
@@ -122,20 +127,29 @@ pub struct ServeArgs {
     #[arg(requires = "verify_domains")]
     dns_server: Option<SocketAddr>,
 
-    /// Record calls that only read, too: each answer waits until its event is stored
-    #[arg(long, env = "CAMPANILE_AUDIT_READS")]
-    audit_reads: bool,
+    #[command(flatten)]
+    audit: AuditArgs,
 
-    /// For how many days the events of calls are kept; 0 keeps them for ever
-    #[arg(long, env = "CAMPANILE_AUDIT_RETENTION", value_name = "DAYS", default_value = "90")]
-    #[arg(value_parser = clap::value_parser!(u32).range(..=DAYS_MAX))]
-    audit_retention: u32,
-
-    /// File that events are appended to besides, each a line of JSON, or - for standard output
-    #[arg(long, env = "CAMPANILE_AUDIT_LOG", value_name = "FILE")]
-    audit_log: Option<AuditLog>,
     #[command(flatten)]
     limits: LimitArgs,
+    /// Address and port to serve metrics on, at /metrics, for Prometheus; over TLS if the API is
+    #[arg(long, env = "CAMPANILE_METRICS_LISTEN", value_name = "ADDRESS:PORT")]
+    #[arg(value_parser = parse_listen)]
+    metrics_listen: Option<SocketAddr>,
+
+    /// Authorities of whose certificates one must be shown to read the metrics: a PEM file, which
+    /// SIGHUP reads again
+    #[arg(long, env = "CAMPANILE_METRICS_CLIENT_CA", value_name = "FILE")]
+    #[arg(requires_all = ["tls_cert", "metrics_listen"])]
+    metrics_client_ca: Option<PathBuf>,
+
+    /// OTLP endpoint to export a span of every request to, such as http://127.0.0.1:4318
+    #[arg(long, env = "CAMPANILE_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<OtlpEndpoint>,
+
+    /// Write a line of every request to the log, whatever the level of the others
+    #[arg(long, env = "CAMPANILE_ACCESS_LOG")]
+    access_log: bool,
 
     /// How log lines are written to standard error
     #[arg(long, env = "CAMPANILE_LOG_FORMAT", value_name = "FORMAT", default_value = "text")]
@@ -147,68 +161,17 @@ pub struct ServeArgs {
     log_level: Level,
 }
 
-/// The settings of how much is served.
-#[derive(Args, Clone, Debug)]
-struct LimitArgs {
-    /// Requests a second that all callers of an AWS account together may make which only read, and
-    /// how many at once after a pause; 0 switches the limit off
-    #[arg(long, env = "CAMPANILE_RATE_ACCOUNT_READS", value_name = "RATE[/BURST]")]
-    #[arg(default_value = Rates::ACCOUNT_READS)]
-    rate_account_reads: Rate,
-
-    /// The same for requests that change something
-    #[arg(long, env = "CAMPANILE_RATE_ACCOUNT_WRITES", value_name = "RATE[/BURST]")]
-    #[arg(default_value = Rates::ACCOUNT_WRITES)]
-    rate_account_writes: Rate,
-
-    /// Requests a second that one caller (an ARN) may make which only read, and how many at once
-    /// after a pause; 0 switches the limit off
-    #[arg(long, env = "CAMPANILE_RATE_CALLER_READS", value_name = "RATE[/BURST]")]
-    #[arg(default_value = Rates::CALLER_READS)]
-    rate_caller_reads: Rate,
-
-    /// The same for requests that change something
-    #[arg(long, env = "CAMPANILE_RATE_CALLER_WRITES", value_name = "RATE[/BURST]")]
-    #[arg(default_value = Rates::CALLER_WRITES)]
-    rate_caller_writes: Rate,
-
-    /// How many requests are served at once; a further one is answered 503 at once; 0 for any number
-    #[arg(long, env = "CAMPANILE_MAX_CONCURRENT_REQUESTS", value_name = "COUNT")]
-    #[arg(default_value_t = Limits::REQUESTS_MAX)]
-    max_concurrent_requests: u32,
-
-    /// How many connections may be open; a further one waits to be accepted; 0 for any number
-    #[arg(long, env = "CAMPANILE_MAX_CONNECTIONS", value_name = "COUNT")]
-    #[arg(default_value_t = Limits::CONNECTIONS_MAX)]
-    max_connections: u32,
-}
-
-impl LimitArgs {
-    fn limits(self) -> Limits {
-        Limits {
-            connections_max: self.max_connections,
-            requests_max: self.max_concurrent_requests,
-            rates: Rates {
-                account_reads: self.rate_account_reads,
-                account_writes: self.rate_account_writes,
-                caller_reads: self.rate_caller_reads,
-                caller_writes: self.rate_caller_writes,
-            },
-        }
-    }
-}
-
 impl ServeArgs {
-    /// Returns how to log.
-    pub fn log(&self) -> (LogFormat, Level) {
-        (self.log_format, self.log_level)
+    /// Starts the log.
+    pub fn start_log(&self) {
+        telemetry::start_log(self.log_format, self.log_level, self.access_log);
     }
 
     /// Checks what the environment holds besides, and makes the server's settings of it all.
     pub fn settings(self) -> Result<Settings, String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
         self.refuse_plain_http()?;
-        self.audit_log.as_ref().map_or(Ok(()), AuditLog::check)?;
+        let metrics = self.metrics()?;
         let tls = self.tls_cert.zip(self.tls_key);
         let mail = self.smtp_url.zip(self.mail_from);
         Ok(Settings {
@@ -216,32 +179,52 @@ impl ServeArgs {
             tls: tls.map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new),
             master_key: self.store.master_key(variable)?,
             store: self.store.store,
+            metrics,
+            access_log: self.access_log,
+            otlp: self.otlp_endpoint,
             root: root_settings(variable)?,
             cors_origins: Origins::new(self.cors_origin),
             public_url: self.public_url,
             dns: self.verify_domains.then(|| DnsSettings::new(self.dns_server)).transpose()?,
             mail: mail.map(|(url, from)| MailSettings::new(&url, &from)).transpose()?,
-            audit: AuditSettings {
-                reads: self.audit_reads,
-                retention_days: self.audit_retention,
-                log: self.audit_log,
-            },
+            audit: self.audit.settings()?,
             limits: self.limits.limits(),
         })
     }
 
+    /// Returns how metrics are served. Their certificate is a reading of its own, so that a session
+    /// with the API is none with them.
+    fn metrics(&self) -> Result<Option<MetricsSettings>, String> {
+        let Some(listen) = self.metrics_listen else { return Ok(None) };
+        let tls = match (&self.tls_cert, &self.tls_key, &self.metrics_client_ca) {
+            (Some(cert), Some(key), Some(ca)) => {
+                Some(Tls::open_for_clients_of(ca.clone(), cert.clone(), key.clone())?)
+            }
+            (Some(cert), Some(key), None) => Some(Tls::open(cert.clone(), key.clone())?),
+            _ => None,
+        };
+        Ok(Some(MetricsSettings { listen, tls: tls.map(Arc::new) }))
+    }
+
     fn refuse_plain_http(&self) -> Result<(), String> {
-        // A v4 address can be written as one of v6.
-        let is_loopback = self.listen.ip().to_canonical().is_loopback();
-        if is_loopback || self.tls_cert.is_some() || self.insecure_http {
+        let listens = [
+            ("--listen (CAMPANILE_LISTEN)", Some(self.listen)),
+            ("--metrics-listen (CAMPANILE_METRICS_LISTEN)", self.metrics_listen),
+        ];
+        if self.tls_cert.is_some() || self.insecure_http {
             return Ok(());
         }
-        Err(format!(
-            "--listen (CAMPANILE_LISTEN) is {}, where other machines reach the server, and without \
-             TLS whoever is on the way can read what is sent. Set --tls-cert and --tls-key, listen \
-             on 127.0.0.1, or say --insecure-http, as behind a TLS proxy",
-            self.listen
-        ))
+        // A v4 address can be written as one of v6.
+        let is_loopback = |address: SocketAddr| address.ip().to_canonical().is_loopback();
+        let mut listens = listens.into_iter().filter_map(|(setting, it)| Some((setting, it?)));
+        match listens.find(|(_, address)| !is_loopback(*address)) {
+            None => Ok(()),
+            Some((setting, address)) => Err(format!(
+                "{setting} is {address}, where other machines reach the server, and without TLS \
+                 whoever is on the way can read what is sent. Set --tls-cert and --tls-key, listen \
+                 on 127.0.0.1, or say --insecure-http, as behind a TLS proxy"
+            )),
+        }
     }
 }
 
