@@ -19,6 +19,7 @@ use crate::operations::{Admission, Call, Context, Operation, Origin, Terms, Toke
 use crate::store::{self, Access, Store, Tx};
 use admission::{SigningKeys, authorise};
 pub use audit::Audit;
+use audit::EventIds;
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
@@ -73,6 +74,7 @@ pub struct Api {
     deliver: Option<Deliver>,
     verifier: Option<Wake>,
     audit: Audit,
+    event_ids: EventIds,
     clock: Clock,
     router: Router,
     signing_keys: SigningKeys,
@@ -142,6 +144,7 @@ impl Api {
             deliver: setup.deliver,
             verifier: setup.verifier,
             audit: setup.audit,
+            event_ids: EventIds::default(),
             store,
             deployment,
             clock,
@@ -232,10 +235,11 @@ impl Api {
             request_id: request_id.to_owned(),
             origin: request.origin(region),
         };
+        let uri_of_event = self.audit.records(operation).then(|| uri.clone());
         // Read for the event of a call that is refused, too; no refusal depends on them before the
         // caller is known to be allowed.
-        let members = request.json().and_then(|body| Members::new(uri.clone(), body));
-        let draft = self.draft(operation, &admission, &members, uri);
+        let members = request.json().and_then(|body| Members::new(uri, body));
+        let draft = uri_of_event.map(|uri| self.draft(operation, &admission, &members, uri));
         let prepared = guarded(|| {
             authorise(&admission.caller, operation)?;
             let members = members?;
