@@ -103,6 +103,11 @@ fn a_time_that_cannot_be_is_a_wrong_command_line() {
     for word in ["--since", "--until", "--user", "--operation", "--account", "--follow", "7d"] {
         assert!(help.contains(word), "no {word} in {help}");
     }
+    let help = run(campanile().args(["serve", "--help"])).stdout;
+    for name in ["reads", "retention", "log"] {
+        let words = [format!("--audit-{name}"), format!("CAMPANILE_AUDIT_{}", name.to_uppercase())];
+        assert!(words.iter().all(|word| help.contains(word)), "no {words:?} in {help}");
+    }
 }
 
 #[test]

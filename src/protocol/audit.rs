@@ -1,12 +1,14 @@
 //! Which calls leave an event, and how it gets into the store with what it tells of.
 
 use super::error::Result;
-use super::{Api, guarded, new_request_id};
+use super::{Api, guarded};
+use crate::clock::Timestamp;
 use crate::operations::audit::{self, AuditEventRecord, Draft};
 use crate::operations::{Admission, Call, Operation};
 use crate::protocol::decode::Members;
 use crate::store::{Access, Tx};
 use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Which events of the audit there are, and what becomes of them.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,26 +19,48 @@ pub struct Audit {
     pub ships: bool,
 }
 
+impl Audit {
+    /// Tells whether the calls of an operation leave an event.
+    pub(super) fn records(self, operation: &Operation) -> bool {
+        operation.access == Access::Write || self.reads
+    }
+}
+
+/// Where the ids of events come from: they sort as the requests came, also those of one millisecond.
+#[derive(Debug, Default)]
+pub(super) struct EventIds(AtomicU64);
+
+/// How many bits of an id's beginning count within a millisecond (RFC 9562, 6.2, method 1).
+const COUNTER_BITS: u32 = 12;
+
+impl EventIds {
+    fn next(&self, now: Timestamp) -> String {
+        let begin = now.as_millisecond().unsigned_abs() << COUNTER_BITS;
+        let after = |last: u64| begin.max(last + 1);
+        let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(after(it)));
+        let id = after(last.unwrap_or_else(|last| last));
+        let mut random: [u8; 10] = rand::random();
+        let [.., high, low] = id.to_be_bytes();
+        (random[0], random[1]) = (high, low);
+        let milliseconds = id >> COUNTER_BITS;
+        uuid::Builder::from_unix_timestamp_millis(milliseconds, &random).into_uuid().to_string()
+    }
+}
+
 impl Api {
-    /// Begins the event of a call, if the call leaves one. One whose body cannot be read has the
-    /// members of its URI.
+    /// Begins the event of a call. One whose body cannot be read has the members of its URI.
     pub(super) fn draft<'m>(
         &self,
         operation: &Operation,
         admission: &Admission,
         members: &Result<Members<'m>>,
         uri: Vec<(Cow<'m, str>, Cow<'m, str>)>,
-    ) -> Option<Draft> {
-        if operation.access == Access::Read && !self.audit.reads {
-            return None;
+    ) -> Draft {
+        let event_id = self.event_ids.next(admission.now);
+        match members {
+            Ok(members) => Draft::new(operation, admission, members, event_id),
+            Err(_) => Draft::new(operation, admission, &Members::of_uri(uri), event_id),
         }
-        // Random as a request id is.
-        let event_id = new_request_id();
-        let draft = |members: &Members<'_>| Draft::new(operation, admission, members, event_id);
-        Some(match members {
-            Ok(members) => draft(members),
-            Err(_) => draft(&Members::of_uri(uri)),
-        })
     }
 
     /// Runs a writing operation, and adds the event that tells what became of it: with what the

@@ -23,6 +23,7 @@ use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, ta
 use crate::store::{self, Access, Store, Tx};
 use admission::{Asked, SigningKeys};
 pub use audit::Audit;
+use audit::EventIds;
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
@@ -82,6 +83,7 @@ pub struct Api {
     verifier: Option<Wake>,
     audit: Audit,
     metrics: Arc<Metrics>,
+    event_ids: EventIds,
     clock: Clock,
     router: Router,
     credentials: Credentials,
@@ -159,6 +161,7 @@ impl Api {
             verifier: setup.verifier,
             audit: setup.audit,
             metrics: setup.metrics,
+            event_ids: EventIds::default(),
             store,
             deployment,
             rate_limits: RateLimits::new(&setup.rates, &clock),
@@ -256,10 +259,11 @@ impl Api {
             request_id: request_id.to_owned(),
             origin,
         };
+        let uri_of_event = self.audit.records(operation).then(|| uri.clone());
         // Read for the event of a call that is refused, too; no refusal depends on them before the
         // caller is known to be allowed.
-        let members = request.json().and_then(|body| Members::new(uri.clone(), body));
-        let draft = self.draft(operation, &admission, &members, uri);
+        let members = request.json().and_then(|body| Members::new(uri, body));
+        let draft = uri_of_event.map(|uri| self.draft(operation, &admission, &members, uri));
         let prepared = guarded(|| {
             let asked =
                 Asked { credential: &credential, operation, origin: &admission.origin, now };

@@ -2,7 +2,7 @@
 //! change, anything.
 //!
 //! A change and its event are in one transaction, so that neither is there without the other. What
-//! an event must not hold is settled in [`redaction`].
+//! an event must not hold is settled in `redaction`.
 
 pub mod lookup;
 mod redaction;

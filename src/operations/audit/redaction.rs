@@ -136,10 +136,9 @@ impl HiddenValues {
     }
 
     fn add(&mut self, value: &str) {
-        if self.values.len() < HIDDEN_VALUES_MAX {
+        self.are_some |= self.values.len() >= HIDDEN_VALUES_MAX;
+        if !self.are_some {
             self.values.push(value.to_owned());
-        } else {
-            self.are_some = true;
         }
     }
 }
@@ -176,6 +175,9 @@ impl<'a> Redactor<'a> {
     /// Returns an answer, if it is not too long.
     pub(super) fn elements(&mut self, body: &[u8]) -> Option<Box<RawValue>> {
         let text = std::str::from_utf8(body).ok()?;
+        self.written.reserve(body.len().min(self.bytes_max));
+        // Nobody asks what is hidden of an answer.
+        self.hidden.are_some = true;
         self.json(text, Shown::Whole).then(|| self.take()).flatten()
     }
 
@@ -210,10 +212,12 @@ impl<'a> Redactor<'a> {
         if !std::mem::take(is_first) {
             self.write(b",");
         }
-        let first = name.get(..1).unwrap_or_default().to_ascii_lowercase();
-        let rest = name.get(first.len()..).unwrap_or_default();
-        self.scalar(&[&first, rest].concat());
-        self.write(b":");
+        // A name on a list has nothing that JSON would escape.
+        let (first, rest) = name.split_at_checked(1).unwrap_or_default();
+        self.write(b"\"");
+        self.write(first.to_ascii_lowercase().as_bytes());
+        self.write(rest.as_bytes());
+        self.write(b"\":");
         shown
     }
 
@@ -323,15 +327,42 @@ impl<'de> Visitor<'de> for Whole<'_, '_> {
         let Self(redactor) = self;
         redactor.write(b"{");
         let mut is_first = true;
-        while let Some(name) = members.next_key::<Cow<'_, str>>()? {
-            let shown = redactor.name(&mut is_first, &name);
-            if shown == Shown::Nothing {
-                redactor.hidden.add(&name);
-            }
+        while let Some(shown) = members.next_key_seed(Name { redactor, is_first: &mut is_first })? {
             members.next_value_seed(Value { redactor, shown })?;
         }
         redactor.write(b"}");
         Ok(())
+    }
+}
+
+/// Writes a member's name, if it is shown; answers what is shown of the member.
+struct Name<'r, 'a> {
+    redactor: &'r mut Redactor<'a>,
+    is_first: &'r mut bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Name<'_, '_> {
+    type Value = Shown;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Shown, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_, '_> {
+    type Value = Shown;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Shown, E> {
+        let Self { redactor, is_first } = self;
+        let shown = redactor.name(is_first, name);
+        if shown == Shown::Nothing {
+            redactor.hidden.add(name);
+        }
+        Ok(shown)
     }
 }
 
