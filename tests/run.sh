@@ -12,7 +12,9 @@ target=$(cargo metadata --locked --no-deps --format-version 1 |
 export TEST_BINARY=$target/debug/campanile
 logs=$TEST_TOOLS/logs
 rm -rf "$logs"
-mkdir -p "$logs"
+mkdir -p "$logs/servers"
+# What the tests write besides, and the secrets that must not be in any of it.
+export TEST_LOGS=$logs TEST_SECRETS=$logs/secrets
 steps=() failed=0
 
 # Runs a step, shows it, and keeps what it said. A failure does not hide those behind it.
@@ -80,6 +82,9 @@ for engine in memory embedded; do
 done
 # What a policy allows is decided above the engines, so that one of them does.
 client_suites memory user
+step 'search for secrets' "$TEST_PYTHON" tests/search_secrets.py "$TEST_SECRETS" "$logs" \
+    InviteToken MasterKey RootSecretAccessKey SecretAccessKey SessionCookie SessionToken \
+    SmtpPassword TokenSecret
 
 printf '\n== In short\n'
 for entry in "${steps[@]}"; do

@@ -1,8 +1,8 @@
 """Who is refused, and what boto3 makes of it: class, status, code, message and headers.
 
 What signatures are refused for is in test_signatures.py, too much of requests in test_throttling.py, and
-what operations themselves refuse in test_errors.py. Tokens whose time is over are in tests/protocol of the
-server, where a test can move its clock.
+what operations themselves refuse in test_errors.py. A session whose time is over is boto3's in
+`tests/protocol/sessions.rs`, where a test can move the server's clock.
 """
 
 import json
@@ -287,6 +287,19 @@ def test_a_session_whose_user_is_gone(user, iam):
     iam.delete_user(UserName=USER_NAME)
     chime = with_session(session, session["SessionToken"])
     refused(chime.list_accounts, "ListAccounts", 403, "UnrecognizedClientException")
+
+
+def test_old_sessions_are_kept_out_by_their_time(user, iam):
+    may(iam, allow("chime:*"))
+    session = begin(user)
+    chime = with_session(session, session["SessionToken"])
+    assert chime.list_accounts()["Accounts"] == []
+    before = {"DateLessThan": {"aws:TokenIssueTime": "2100-01-01T00:00:00Z"}}
+    may(iam, allow("chime:*"), deny("*", Condition=before))
+    message = forbidden(chime.list_accounts, "ListAccounts")
+    assert message.endswith("with an explicit deny in an identity-based policy")
+    # The key that it was begun with has no such time.
+    assert user.client().list_accounts()["Accounts"] == []
 
 
 def test_what_a_session_may_not_do(user, iam):
