@@ -7,6 +7,7 @@ mod deployment;
 mod identities;
 mod policies;
 pub mod policy;
+pub mod quotas;
 pub mod rates;
 mod seal;
 mod sessions;

@@ -19,6 +19,7 @@ use accounts::{directories, domains, life, settings};
 use users::links::LinkKey;
 use users::{invites, suspension};
 
+use crate::access::quotas::Quotas;
 use crate::access::{Caller, Origin, Seal, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
@@ -360,6 +361,8 @@ pub struct Terms {
     pub seal: Seal,
     /// Where people's browsers find the server.
     pub public_url: String,
+    /// How many of a thing an AWS account may have.
+    pub quotas: Quotas,
 }
 
 /// Everything an operation may know besides its request.

@@ -13,6 +13,7 @@ pub mod sigv4;
 mod strict;
 mod sts;
 
+use crate::access::quotas::Quotas;
 use crate::access::rates::{RateLimits, Rates};
 use crate::access::{Credentials, Deployment, Origin};
 use crate::clock::Clock;
@@ -105,6 +106,8 @@ pub struct Setup {
     pub public_url: String,
     /// How often callers may ask.
     pub rates: Rates,
+    /// How many of a thing an AWS account may have.
+    pub quotas: Quotas,
     /// What is counted.
     pub metrics: Arc<Metrics>,
 }
@@ -154,6 +157,7 @@ impl Api {
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             seal: deployment.seal.clone(),
             public_url: setup.public_url,
+            quotas: setup.quotas,
         };
         Self {
             terms,

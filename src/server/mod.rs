@@ -178,7 +178,7 @@ impl Server {
             public_url: settings.public_url.unwrap_or(url),
         };
         let (duties, mut setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
-        setup.rates = settings.limits.rates;
+        (setup.rates, setup.quotas) = (settings.limits.rates, settings.limits.quotas);
         let Settings { tls, cors_origins, access_log, limits, .. } = settings;
         let exposed =
             Exposed { metrics: Arc::clone(&metrics), store: Arc::clone(&store), tls: tls.clone() };

@@ -1,6 +1,8 @@
 //! Users, roles and policies: who exists, what they have, and what must go before they can.
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Options, Server};
+use campanile::access::quotas::Quotas;
+use campanile::server::Limits;
 use serde_json::{Value, json};
 
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
@@ -326,6 +328,72 @@ fn at_most_ten_managed_policies_are_attached() {
     assert_eq!(error, ("LimitExceededException".to_owned(), message.to_owned()));
     let listed = root.ok("iam:ListAttachedUserPolicies", json!({"UserName": "jane"}));
     assert_eq!(listed["AttachedPolicies"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn a_deployment_says_other_numbers_for_its_quotas() {
+    let settings = [
+        "access-keys-per-user=3",
+        "customer-managed-policies-per-account=2",
+        "iam-users-per-account=2",
+        "managed-policies-per-role=1",
+        "managed-policies-per-user=2",
+        "roles-per-account=1",
+        "versions-per-managed-policy=1",
+    ];
+    let quotas = Quotas::default().with(&settings.map(|setting| setting.parse().unwrap()));
+    let limits = Limits { quotas, ..Limits::default() };
+    let server = Server::start_with(Options { limits, ..Options::default() }, |_| Ok(()));
+    let root = server.client();
+    let members = |name: &str, policy: &str| {
+        json!({
+            "UserName": name,
+            "RoleName": name,
+            "AssumeRolePolicyDocument": trust("111122223333"),
+            "PolicyName": name,
+            "PolicyDocument": allow(&["chime:*"]),
+            "PolicyArn": format!("arn:aws:iam::aws:policy/{policy}"),
+        })
+    };
+    let (full, read) = ("AmazonChimeFullAccess", "AmazonChimeReadOnly");
+    for (operation, taken, one_more, quota) in [
+        ("CreateUser", &[("a", ""), ("b", "")][..], ("c", ""), "UsersPerAccount: 2"),
+        ("CreateRole", &[("a", "")], ("b", ""), "RolesPerAccount: 1"),
+        ("CreatePolicy", &[("a", ""), ("b", "")], ("c", ""), "PoliciesPerAccount: 2"),
+        ("CreateAccessKey", &[("a", ""); 3], ("a", ""), "AccessKeysPerUser: 3"),
+        (
+            "AttachUserPolicy",
+            &[("a", full), ("a", read)],
+            ("a", "AmazonChimeSDK"),
+            "PoliciesPerUser: 2",
+        ),
+        ("AttachRolePolicy", &[("a", full), ("a", full)], ("a", read), "PoliciesPerRole: 1"),
+    ] {
+        let operation = format!("iam:{operation}");
+        for (name, policy) in taken {
+            root.ok(&operation, members(name, policy));
+        }
+        let message = format!("Cannot exceed quota for {quota}");
+        let one_more = members(one_more.0, one_more.1);
+        refused(&root, &operation, one_more, "LimitExceededException", &message);
+    }
+    let version = json!({
+        "PolicyArn": "arn:aws:iam::111122223333:policy/a",
+        "PolicyDocument": allow(&["chime:*"]),
+    });
+    let message = "A managed policy can have up to 1 versions. Before you create a new version, you \
+                   must delete an existing version.";
+    refused(&root, "iam:CreatePolicyVersion", version, "LimitExceededException", message);
+    refused(
+        &root,
+        "iam:CreateUser",
+        json!({"UserName": "A"}),
+        "EntityAlreadyExistsException",
+        "User with name A already exists.",
+    );
+    root.ok("iam:DeleteUser", json!({"UserName": "b"}));
+    root.ok("iam:CreateUser", json!({"UserName": "c"}));
+    root.ok("iam:CreateUser", json!({"UserName": "c", "AwsAccountId": "444455556666"}));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Access keys: what users and roots sign their requests with.
 
-use super::{aws_account_of, limit_exceeded, no_such_entity, users};
+use super::{aws_account_of, check_quota, no_such_entity, users};
+use crate::access::quotas::Quota;
 use crate::access::{AccessKeyRecord, Principal, Status};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
@@ -9,10 +10,6 @@ use crate::protocol::error::Result;
 use crate::protocol::shapes::{AwsAccountId, IamName, MaxItems, NonEmptyString};
 use crate::store::Page;
 use serde::{Deserialize, Serialize};
-
-/// How many access keys a user or a root may have: the one that is used, and the one that takes its
-/// place (IAM's quotas).
-const KEYS_MAX: usize = 2;
 
 // Shapes.
 
@@ -115,10 +112,8 @@ pub(in crate::operations) fn create_access_key(
     };
     let user = user_name.map(|name| users::find(cx, &aws_account_id, name)).transpose()?;
     let user_name = user.map(|user| user.user_name);
-    if keys_of(cx, &aws_account_id, user_name.as_deref())? >= KEYS_MAX {
-        let message = format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_MAX}");
-        return Err(limit_exceeded(message));
-    }
+    let keys = AccessKeyRecord::by_user(&aws_account_id, user_name.as_deref());
+    check_quota(cx, Quota::AccessKeysPerUser, &keys)?;
     let random = cx.random_bytes::<{ AccessKeyRecord::RANDOM_BYTES }>();
     let seal = &cx.terms.seal;
     let (record, secret) =
@@ -204,11 +199,4 @@ fn find(
     AccessKeyRecord::find(&cx.tx, access_key_id)?.filter(is_asked_for).ok_or_else(|| {
         no_such_entity(format!("The Access Key with id {access_key_id} cannot be found."))
     })
-}
-
-/// Counts the keys of a user, or of the root of an AWS account, as far as it matters.
-fn keys_of(cx: &Context<'_>, aws_account_id: &str, user_name: Option<&str>) -> Result<usize> {
-    let index = AccessKeyRecord::by_user(aws_account_id, user_name);
-    let keys: Page<AccessKeyRecord> = cx.tx.page(&index, None, KEYS_MAX)?;
-    Ok(keys.items.len())
 }

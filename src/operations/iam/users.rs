@@ -1,6 +1,9 @@
 //! Users of an AWS account.
 
-use super::{aws_account_of, delete_conflict, entity_already_exists, no_such_entity, unique_id};
+use super::{
+    aws_account_of, check_quota, delete_conflict, entity_already_exists, no_such_entity, unique_id,
+};
+use crate::access::quotas::Quota;
 use crate::access::{AccessKeyRecord, Permissions, Principal, UserRecord};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
@@ -91,6 +94,7 @@ pub(in crate::operations) fn create_user(
     if UserRecord::find(&cx.tx, &aws_account_id, user_name)?.is_some() {
         return Err(entity_already_exists("User", user_name));
     }
+    check_quota(cx, Quota::IamUsersPerAccount, &UserRecord::all(&aws_account_id))?;
     let user = UserRecord {
         aws_account_id,
         user_name: user_name.to_owned(),
