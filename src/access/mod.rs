@@ -5,6 +5,7 @@ mod caller;
 mod credentials;
 mod deployment;
 mod identities;
+mod last_used;
 mod policies;
 pub mod policy;
 pub mod quotas;
@@ -19,6 +20,7 @@ pub use credentials::{
 };
 pub use deployment::{Deployment, LAYOUT, RootSettings};
 pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn};
+pub use last_used::{AccessKeyLastUsedRecord, KeyUses};
 pub use policies::{PolicyRecord, PolicyVersionRecord, parse_policy_arn, policy_arn};
 pub use seal::{KEY_BYTES, MasterKey, NONCE_BYTES, Seal, Sealed, StoredSecret};
 pub use sessions::{Session, SessionOf, assumed_role_arn};

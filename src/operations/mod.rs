@@ -111,6 +111,7 @@ fn iam() -> Vec<Operation> {
         iam_write("iam:CreateAccessKey", "/campanile/iam?operation=create-access-key", iam::access_keys::create_access_key).on(Resource::User),
         iam_read("iam:ListAccessKeys", "/campanile/iam?operation=list-access-keys", iam::access_keys::list_access_keys).on(Resource::User),
         iam_write("iam:UpdateAccessKey", "/campanile/iam?operation=update-access-key", iam::access_keys::update_access_key).on(Resource::User),
+        iam_read("iam:GetAccessKeyLastUsed", "/campanile/iam?operation=get-access-key-last-used", iam::access_keys::get_access_key_last_used).on(Resource::AccessKey),
         iam_write("iam:DeleteAccessKey", "/campanile/iam?operation=delete-access-key", iam::access_keys::delete_access_key).on(Resource::User),
 
         iam_write("iam:CreateUser", "/campanile/iam?operation=create-user", iam::users::create_user).on(Resource::User),
@@ -237,6 +238,8 @@ pub enum Resource {
     Any,
     /// A user, by the request's `UserName`; the caller, where it names none.
     User,
+    /// The user whose key the request's `AccessKeyId` is; nobody can be named for a root's key.
+    AccessKey,
     /// A role, by the request's `RoleName`.
     Role,
     /// A managed policy, by the request's `PolicyArn`, or the `PolicyName` of a new one.

@@ -6,8 +6,8 @@ use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
 use crate::access::policy::{self, Decision, Principal};
 use crate::access::{
-    self, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed, UserRecord,
-    policy_arn,
+    self, AccessKeyRecord, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed,
+    UserRecord, policy_arn,
 };
 use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
@@ -54,12 +54,14 @@ impl Api {
                 return Err(Error::new(Exception::ExpiredTokenException, message));
             }
         };
-        let now = now.into();
+        let instant = now.into();
         // Before a key is derived, so that only keys of these days and this service are kept.
-        signature.verify_scope(service, now)?;
+        signature.verify_scope(service, instant)?;
         let key = self.signing_keys.get(&signature, &credential);
-        signature.verify(request, service, now, &key)?;
-        Ok((credential, signature.scope().region.to_string()))
+        signature.verify(request, service, instant, &key)?;
+        let region = signature.scope().region.to_string();
+        self.key_uses.note(&credential.caller, service, &region, now);
+        Ok((credential, region))
     }
 }
 
@@ -74,14 +76,18 @@ pub(super) struct Asked<'a> {
 impl Asked<'_> {
     /// Refuses a caller who may not do what it asks for. Of the members, only the one that names the
     /// resource is looked at, and only for operations that have one.
-    pub(super) fn authorise(&self, member: impl Fn(&str) -> Option<String>) -> Result<()> {
+    pub(super) fn authorise(
+        &self,
+        tx: &Tx<'_>,
+        member: impl Fn(&str) -> Option<String>,
+    ) -> Result<()> {
         let Credential { caller, grants, .. } = self.credential;
         // A root need not be asked about.
         if matches!(grants, Grants::All) {
             return Ok(());
         }
         let action = self.operation.action();
-        let resource = resource(self.operation.resource, caller, member);
+        let resource = resource(self.operation.resource, caller, tx, &member)?;
         let arns = caller.arns();
         let principal = Principal {
             aws_account_id: &caller.aws_account_id,
@@ -101,6 +107,10 @@ impl Asked<'_> {
         };
         let on = match self.operation.resource {
             Resource::Any => String::new(),
+            // Whose it is, and whether there is such a key, is not told.
+            Resource::AccessKey => {
+                format!(" on resource: access key {}", member("AccessKeyId").unwrap_or_default())
+            }
             _ => format!(" on resource: {resource}"),
         };
         let arn = &caller.arn;
@@ -113,8 +123,9 @@ impl Asked<'_> {
 fn resource(
     resource: Resource,
     caller: &Caller,
-    member: impl Fn(&str) -> Option<String>,
-) -> String {
+    tx: &Tx<'_>,
+    member: &impl Fn(&str) -> Option<String>,
+) -> Result<String> {
     let account = &caller.aws_account_id;
     let named = match resource {
         Resource::Any => None,
@@ -125,13 +136,24 @@ fn resource(
             };
             member("UserName").or(own).map(|name| access::arn::<UserRecord>(account, &name))
         }
+        Resource::AccessKey => match member("AccessKeyId") {
+            Some(access_key_id) => owner(tx, account, &access_key_id)?,
+            None => None,
+        },
         Resource::Role => member("RoleName").map(|name| access::arn::<RoleRecord>(account, &name)),
         Resource::Policy => {
             let new = || member("PolicyName").map(|name| policy_arn(account, &name));
             member("PolicyArn").or_else(new)
         }
     };
-    named.unwrap_or_else(|| "*".to_owned())
+    Ok(named.unwrap_or_else(|| "*".to_owned()))
+}
+
+/// Returns the ARN of the user of an AWS account whose key this is.
+fn owner(tx: &Tx<'_>, aws_account_id: &str, access_key_id: &str) -> Result<Option<String>> {
+    let key = AccessKeyRecord::find(tx, access_key_id)?;
+    let key = key.filter(|key| key.aws_account_id == aws_account_id && key.user_name.is_some());
+    Ok(key.map(|key| key.arn()))
 }
 
 /// Returns the exception of a denial: what the service model knows of the operation.

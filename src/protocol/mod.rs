@@ -15,7 +15,7 @@ mod sts;
 
 use crate::access::quotas::Quotas;
 use crate::access::rates::{RateLimits, Rates};
-use crate::access::{Credentials, Deployment, Origin};
+use crate::access::{Credentials, Deployment, KeyUses, Origin};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
@@ -90,6 +90,7 @@ pub struct Api {
     credentials: Credentials,
     signing_keys: SigningKeys,
     rate_limits: RateLimits,
+    key_uses: Arc<KeyUses>,
 }
 
 /// How the API is set up beside its store.
@@ -110,6 +111,8 @@ pub struct Setup {
     pub quotas: Quotas,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where the uses of access keys are noted.
+    pub key_uses: Arc<KeyUses>,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -169,6 +172,7 @@ impl Api {
             store,
             deployment,
             rate_limits: RateLimits::new(&setup.rates, &clock),
+            key_uses: setup.key_uses,
             clock,
             router: Router::new(table()),
             credentials: Credentials::default(),
@@ -271,7 +275,7 @@ impl Api {
         let prepared = guarded(|| {
             let asked =
                 Asked { credential: &credential, operation, origin: &admission.origin, now };
-            asked.authorise(|name| members.as_ref().ok()?.text(name))?;
+            asked.authorise(&tx, |name| members.as_ref().ok()?.text(name))?;
             let members = members?;
             Ok((operation.prepare(&members)?, operation.prepare_after_delivery(&members)?))
         });
