@@ -63,7 +63,9 @@ fn what_is_printed_says_https() {
     let process =
         Process::start_with(&mut serve_with("127.0.0.1:0", &authority.cert(), &authority.key()));
     let url = format!("https://{}", process.address);
-    let line = format!("export AWS_ENDPOINT_URL_CHIME={url} AWS_ENDPOINT_URL_STS={url}\n");
+    let line = format!(
+        "export AWS_ENDPOINT_URL_CHIME={url} AWS_ENDPOINT_URL_STS={url}\nexport AWS_ENDPOINT_URL_IAM={url}\n"
+    );
     assert!(process.printed.contains(&line), "{}", process.printed);
 }
 

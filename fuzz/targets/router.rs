@@ -13,7 +13,7 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::sync::LazyLock;
 
-static ROUTER: LazyLock<Router> = LazyLock::new(|| Router::new(table()));
+static ROUTER: LazyLock<Router> = LazyLock::new(|| Router::new(table(), Vec::new()));
 /// What RFC 3986 leaves as it is; a lone dot segment is escaped all the same.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 

@@ -19,7 +19,7 @@ pub use credentials::{
     AccessGenerationRecord, Credential, Credentials, Found, Grants, Signed, raise_generation,
 };
 pub use deployment::{Deployment, LAYOUT, RootSettings};
-pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn};
+pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn, parse_role_arn};
 pub use last_used::{AccessKeyLastUsedRecord, KeyUses};
 pub use policies::{PolicyRecord, PolicyVersionRecord, parse_policy_arn, policy_arn};
 pub use seal::{KEY_BYTES, MasterKey, NONCE_BYTES, Seal, Sealed, StoredSecret};

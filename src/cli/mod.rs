@@ -143,6 +143,7 @@ fn paste(root: &NewRoot, url: &PublicUrl) -> String {
 export AWS_ACCESS_KEY_ID={}
 export AWS_SECRET_ACCESS_KEY={}
 export AWS_ENDPOINT_URL_CHIME={url} AWS_ENDPOINT_URL_STS={url}
+export AWS_ENDPOINT_URL_IAM={url}
 export AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1
 
 ",

@@ -19,6 +19,7 @@ use accounts::{directories, domains, life, settings};
 use users::links::LinkKey;
 use users::{invites, suspension};
 
+use crate::access::policy::Decision;
 use crate::access::quotas::Quotas;
 use crate::access::{Caller, Origin, Seal, raise_generation};
 use crate::clock::Timestamp;
@@ -152,6 +153,19 @@ fn iam() -> Vec<Operation> {
     ]
 }
 
+/// Returns the operations of STS. They have no path of their own: clients know them by STS's protocol.
+///
+/// Who gets credentials is recorded as what changes something is.
+pub fn sts() -> Vec<Operation> {
+    let post = Method::POST;
+    vec![
+        read("sts:GetCallerIdentity", &post, "/", 200, sts::get_caller_identity)
+            .on(Resource::Caller),
+        write("sts:GetSessionToken", &post, "/", 200, sts::get_session_token).on(Resource::Caller),
+        write("sts:AssumeRole", &post, "/", 200, sts::assume_role).on(Resource::RoleToAssume),
+    ]
+}
+
 /// Returns the operation with a name. Those of other services than Chime's need not name theirs where
 /// Chime has none of the same name: `ListAccessKeys` is `iam:ListAccessKeys`.
 pub fn find(name: &str) -> Option<Operation> {
@@ -236,12 +250,16 @@ impl Operation {
 pub enum Resource {
     /// Nothing: the resource of a policy's statement must be `*`, as for all of Chime's.
     Any,
+    /// The caller alone: nobody need be allowed it.
+    Caller,
     /// A user, by the request's `UserName`; the caller, where it names none.
     User,
     /// The user whose key the request's `AccessKeyId` is; nobody can be named for a root's key.
     AccessKey,
     /// A role, by the request's `RoleName`.
     Role,
+    /// A role, by the request's `RoleArn`; the role has a say in it.
+    RoleToAssume,
     /// A managed policy, by the request's `PolicyArn`, or the `PolicyName` of a new one.
     Policy,
 }
@@ -377,6 +395,10 @@ pub struct Context<'a> {
     pub caller: &'a Caller,
     /// When the request arrived.
     pub now: Timestamp,
+    /// Where the request came from.
+    pub origin: &'a Origin,
+    /// What the caller's own policies say, where others have a say, too.
+    pub decision: Decision,
     /// In which of its two recorded forms the API answers.
     pub form: Form,
     /// What the deployment settles for all of its requests.
@@ -402,6 +424,8 @@ impl<'a> Context<'a> {
             tx,
             caller: &request.caller,
             now: request.now,
+            origin: &request.origin,
+            decision: request.decision,
             form: request.form,
             terms,
             random: StdRng::from_seed(request.seed),
@@ -452,6 +476,8 @@ pub struct Admission {
     pub request_id: String,
     /// Where the request came from.
     pub origin: Origin,
+    /// What the caller's own policies say, where others have a say, too.
+    pub decision: Decision,
 }
 
 /// The answer of an operation that returns no members.

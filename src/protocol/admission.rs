@@ -74,17 +74,22 @@ pub(super) struct Asked<'a> {
 }
 
 impl Asked<'_> {
-    /// Refuses a caller who may not do what it asks for. Of the members, only the one that names the
-    /// resource is looked at, and only for operations that have one.
+    /// Refuses a caller who may not do what it asks for; else returns what its own policies say, which
+    /// is not the last word where an operation asks others, too. Of the members, only the one that
+    /// names the resource is looked at, and only for operations that have one.
     pub(super) fn authorise(
         &self,
         tx: &Tx<'_>,
         member: impl Fn(&str) -> Option<String>,
-    ) -> Result<()> {
+    ) -> Result<Decision> {
         let Credential { caller, grants, .. } = self.credential;
+        if self.operation.resource == Resource::Caller {
+            return Ok(Decision::Allowed);
+        }
+        self.refuse_sessions()?;
         // A root need not be asked about.
         if matches!(grants, Grants::All) {
-            return Ok(());
+            return Ok(Decision::Allowed);
         }
         let action = self.operation.action();
         let resource = resource(self.operation.resource, caller, tx, &member)?;
@@ -97,7 +102,11 @@ impl Asked<'_> {
         let request =
             policy::Request { principal: &principal, action, resource: &resource, context };
         let because = match grants.decide(&request) {
-            Decision::Allowed => return Ok(()),
+            Decision::Allowed => return Ok(Decision::Allowed),
+            // The role itself may trust the caller.
+            Decision::ImplicitDeny if self.operation.resource == Resource::RoleToAssume => {
+                return Ok(Decision::ImplicitDeny);
+            }
             Decision::ExplicitDeny => {
                 "with an explicit deny in an identity-based policy".to_owned()
             }
@@ -106,7 +115,7 @@ impl Asked<'_> {
             }
         };
         let on = match self.operation.resource {
-            Resource::Any => String::new(),
+            Resource::Any | Resource::Caller => String::new(),
             // Whose it is, and whether there is such a key, is not told.
             Resource::AccessKey => {
                 format!(" on resource: access key {}", member("AccessKeyId").unwrap_or_default())
@@ -116,6 +125,21 @@ impl Asked<'_> {
         let arn = &caller.arn;
         let message = format!("User: {arn} is not authorized to perform: {action}{on} {because}");
         Err(Error::new(denial(self.operation), message))
+    }
+
+    /// Keeps the sessions of `GetSessionToken` from IAM, as AWS does where no second factor was shown:
+    /// whoever finds one must not make a key of it that lasts.
+    fn refuse_sessions(&self) -> Result<()> {
+        let caller = &self.credential.caller;
+        let is_of_role = matches!(caller.principal, access::Principal::AssumedRole { .. });
+        let action = self.operation.action();
+        if caller.session_issued.is_none() || is_of_role || !action.starts_with("iam:") {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!(
+            "User: {} is not authorized to perform: {action} with credentials of GetSessionToken",
+            caller.arn
+        )))
     }
 }
 
@@ -128,7 +152,8 @@ fn resource(
 ) -> Result<String> {
     let account = &caller.aws_account_id;
     let named = match resource {
-        Resource::Any => None,
+        Resource::Any | Resource::Caller => None,
+        Resource::RoleToAssume => member("RoleArn"),
         Resource::User => {
             let own = match &caller.principal {
                 access::Principal::User { user_name } => Some(user_name.clone()),

@@ -164,6 +164,11 @@ fn unknown_value(fault: &str) -> Option<String> {
     Some(format!("Member must satisfy enum value set: [{values}] (it is '{found}')"))
 }
 
+/// Returns the members of a JSON object in their order.
+pub(super) fn members_of(object: &str) -> Result<Vec<(Cow<'_, str>, &RawValue)>> {
+    serde_json::from_str::<Body<'_>>(object).map(|body| body.0).map_err(Error::failure)
+}
+
 /// Splits a body into its members. A name that comes twice is refused: two readers could differ
 /// about which one counts.
 fn parse_body(body: &[u8]) -> Result<Vec<(Cow<'_, str>, &RawValue)>> {
@@ -244,6 +249,16 @@ impl<'de> Deserializer<'de> for Member<'de> {
         }
     }
 
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
+        match self {
+            Self::Uri(text) => match text.parse() {
+                Ok(value) => visitor.visit_bool(value),
+                Err(_) => Err(serde::de::Error::custom("Member must be true or false")),
+            },
+            Self::Json(json) => json.deserialize_bool(visitor),
+        }
+    }
+
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Self::Error> {
         visitor.visit_some(self)
     }
@@ -286,7 +301,7 @@ impl<'de> Deserializer<'de> for Member<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq
+        i8 i16 i32 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf unit unit_struct seq
         tuple tuple_struct map identifier
     }
 }

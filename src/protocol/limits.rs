@@ -2,12 +2,11 @@
 //! knows that asking again helps.
 
 use super::error::{Error, Exception, Result};
-use super::{Api, Request, acceptance, failure, log, new_request_id, sts};
+use super::{Api, Request, acceptance, failure, log, new_request_id, query};
 use crate::access::Caller;
 use crate::access::rates::TooSoon;
 use crate::metrics::Limit;
 use crate::operations::Operation;
-use crate::store::Access;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Response};
 
@@ -33,14 +32,6 @@ impl Api {
             .map_err(|too_soon| self.refused(exception(), &too_soon))
     }
 
-    /// Takes a token for a request to STS, whose own name of the error all clients know.
-    pub(super) fn throttle_sts(&self, caller: &Caller) -> Result<()> {
-        let exception = Exception::ThrottledClientException;
-        self.rate_limits
-            .take(caller, Access::Read)
-            .map_err(|too_soon| self.refused(exception, &too_soon))
-    }
-
     fn refused(&self, exception: Exception, too_soon: &TooSoon) -> Error {
         self.metrics.refused(too_soon.limit);
         Error::new(exception, too_soon.to_string()).retry_after(too_soon.retry_after_seconds())
@@ -58,8 +49,8 @@ impl Api {
         log(request, &error, &request_id);
         if acceptance::Asked::by(request).is_some() {
             acceptance::refused(&error, &request_id)
-        } else if sts::is_for(request) {
-            sts::failure(&error, &request_id)
+        } else if query::is_for(request) {
+            query::failure(request, &error, &request_id)
         } else {
             failure(&error, &request_id)
         }

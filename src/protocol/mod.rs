@@ -7,20 +7,21 @@ pub mod decode;
 pub mod error;
 pub mod limits;
 mod outcome;
+mod query;
 pub mod route;
 pub mod shapes;
 pub mod sigv4;
 mod strict;
-mod sts;
 
+use crate::access::policy::Decision;
 use crate::access::quotas::Quotas;
 use crate::access::rates::{RateLimits, Rates};
-use crate::access::{Credentials, Deployment, KeyUses, Origin};
+use crate::access::{Credential, Credentials, Deployment, KeyUses, Origin};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
 use crate::operations::users::links::LinkKey;
-use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, table};
+use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, sts, table};
 use crate::store::{self, Access, Store, Tx};
 use admission::{Asked, SigningKeys};
 pub use audit::Audit;
@@ -174,7 +175,7 @@ impl Api {
             rate_limits: RateLimits::new(&setup.rates, &clock),
             key_uses: setup.key_uses,
             clock,
-            router: Router::new(table()),
+            router: Router::new(table(), sts()),
             credentials: Credentials::default(),
             signing_keys: SigningKeys::default(),
         }
@@ -187,10 +188,10 @@ impl Api {
             request.outcome.note_operation("page");
             return acceptance::respond(self, request, asked, &request_id).await;
         }
-        if sts::is_for(request) {
-            return sts::respond(self, request, &request_id);
+        if query::is_for(request) {
+            return query::respond(self, request, &request_id).await;
         }
-        match self.answer(request, &request_id).await {
+        match self.answer(|tx| self.route(request, &request_id, tx)).await {
             Ok(done) => success(done, &request_id),
             Err(error) => {
                 log(request, &error, &request_id);
@@ -209,10 +210,11 @@ impl Api {
         self.terms.public_url.starts_with("https:")
     }
 
-    async fn answer(self: &Arc<Self>, request: &Request, request_id: &str) -> Result<Done> {
-        let admitted =
-            guarded(|| self.store.read(|tx| self.admit_or_run(request, request_id, tx)))?;
-        match admitted {
+    async fn answer<'a>(
+        self: &'a Arc<Self>,
+        admit: impl FnOnce(Tx<'_>) -> Result<Admitted<'a>>,
+    ) -> Result<Done> {
+        match guarded(|| self.store.read(admit))? {
             Admitted::Done(done) => Ok(done),
             Admitted::Audited(event, outcome) => {
                 self.append(event).await?;
@@ -244,47 +246,63 @@ impl Api {
         call(&mut Context::new(tx, admission, &self.terms))
     }
 
-    /// Settles whether a request is to be served, and serves it at once if it only reads.
-    fn admit_or_run<'a>(
+    /// Finds out who asks for what, and goes on with that.
+    fn route<'a>(
         &'a self,
         request: &Request,
         request_id: &str,
         tx: Tx<'_>,
     ) -> Result<Admitted<'a>> {
-        let signed = request.signed();
-        let (credential, region) = self.authenticate(&signed, &tx, SIGNING_NAME)?;
-        request.outcome.note_caller(&credential.caller);
-        let Routed { operation, form, members: uri } =
-            self.router.route(&request.method, &request.target)?;
+        let signed = self.authenticate(&request.signed(), &tx, SIGNING_NAME)?;
+        request.outcome.note_caller(&signed.0.caller);
+        let routed = self.router.route(&request.method, &request.target)?;
+        self.admit(Incoming { request, request_id, body: request.json() }, signed, routed, tx)
+    }
+
+    /// Settles whether a request is to be served, and serves it at once if it only reads.
+    fn admit<'a, 'r>(
+        &'a self,
+        incoming: Incoming<'r>,
+        (credential, region): (Arc<Credential>, String),
+        routed: Routed<'a, 'r>,
+        tx: Tx<'_>,
+    ) -> Result<Admitted<'a>> {
+        let Incoming { request, request_id, body } = incoming;
+        let Routed { operation, form, members: uri } = routed;
         request.outcome.note_operation(operation.name);
         self.throttle(&credential.caller, operation, &request.headers)?;
         let (now, origin) = (self.clock.now(), request.origin(region));
-        let admission = Admission {
+        let mut admission = Admission {
             caller: credential.caller.clone(),
             now,
             form,
             seed: rand::random(),
             request_id: request_id.to_owned(),
             origin,
+            decision: Decision::Allowed,
         };
         let uri_of_event = self.audit.records(operation).then(|| uri.clone());
         // Read for the event of a call that is refused, too; no refusal depends on them before the
         // caller is known to be allowed.
-        let members = request.json().and_then(|body| Members::new(uri, body));
+        let members = body.and_then(|body| Members::new(uri, body));
         let draft = uri_of_event.map(|uri| self.draft(operation, &admission, &members, uri));
         let prepared = guarded(|| {
             let asked =
                 Asked { credential: &credential, operation, origin: &admission.origin, now };
-            asked.authorise(&tx, |name| members.as_ref().ok()?.text(name))?;
+            let decision = asked.authorise(&tx, |name| members.as_ref().ok()?.text(name))?;
             let members = members?;
-            Ok((operation.prepare(&members)?, operation.prepare_after_delivery(&members)?))
+            let calls = (operation.prepare(&members)?, operation.prepare_after_delivery(&members)?);
+            Ok((calls, decision))
         });
         let (outcome, draft) = match (prepared, draft) {
-            (Ok((call, after_delivery)), Some(draft)) if operation.access == Access::Write => {
+            (Ok(((call, after_delivery), decision)), Some(draft))
+                if operation.access == Access::Write =>
+            {
+                admission.decision = decision;
                 let write = Write { operation, call, after_delivery, admission, draft };
                 return Ok(Admitted::Write(Box::new(write)));
             }
-            (Ok((call, _)), draft) => (guarded(|| self.run(&call, tx, &admission)), draft),
+            (Ok(((call, _), _)), draft) => (guarded(|| self.run(&call, tx, &admission)), draft),
             (Err(error), draft) => (Err(error), draft),
         };
         let event = draft.map(|draft| Box::new(draft.finish(&outcome)));
@@ -294,6 +312,14 @@ impl Api {
             None => outcome.map(Admitted::Done),
         }
     }
+}
+
+/// A request on its way to an operation.
+struct Incoming<'r> {
+    request: &'r Request,
+    request_id: &'r str,
+    /// The body, where it holds members.
+    body: Result<&'r [u8]>,
 }
 
 enum Admitted<'a> {

@@ -27,6 +27,8 @@ type Pair<'a> = (Cow<'a, str>, Cow<'a, str>);
 pub struct Router {
     /// By the number of the path's segments.
     routes: Vec<Vec<Route>>,
+    /// The operations that have no path of their own.
+    beside: Vec<Operation>,
 }
 
 #[derive(Debug)]
@@ -55,8 +57,8 @@ pub struct Routed<'r, 't> {
 }
 
 impl Router {
-    /// Arranges a table.
-    pub fn new(table: Vec<Operation>) -> Self {
+    /// Arranges a table, and operations that are known by their names alone.
+    pub fn new(table: Vec<Operation>, beside: Vec<Operation>) -> Self {
         let mut routes: Vec<Vec<Route>> = Vec::new();
         for operation in table {
             let route = Route::new(operation);
@@ -68,7 +70,13 @@ impl Router {
                 same_length.push(route);
             }
         }
-        Self { routes }
+        Self { routes, beside }
+    }
+
+    /// Finds an operation by its name.
+    pub fn named(&self, name: &str) -> Option<&Operation> {
+        let routed = self.routes.iter().flatten().map(|route| &route.operation);
+        routed.chain(&self.beside).find(|operation| operation.name == name)
     }
 
     /// Finds the operation of a request.

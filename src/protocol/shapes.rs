@@ -215,6 +215,45 @@ constrained_string! {
     }
 }
 
+constrained_string! {
+    /// The ARN of a role.
+    RoleArn, "{:?}", |text| {
+        length(text, 20, 2048)?;
+        satisfied(text.starts_with("arn:aws:iam::"), "arn:aws:iam::.*", &format!("it is '{text}'"))
+    }
+}
+
+constrained_string! {
+    /// What whoever assumes a role calls the session: 2 to 64 letters, digits and `_+=,.@-`.
+    RoleSessionName, "{:?}", |text| {
+        length(text, 2, 64)?;
+        let matches = text.bytes().all(|it| is_in_iam_path(it) && it != b'/');
+        satisfied(matches, r"[\w+=,.@-]*", &format!("it is '{text}'"))
+    }
+}
+
+constrained_string! {
+    /// What somebody else's trust policy asks for, so that nobody is tricked into assuming a role.
+    ExternalId, "{:?}", |text| length(text, 2, 1224)
+}
+
+/// For how many seconds a session is to last: 900 to `MAX`.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionDuration<const MAX: i64>(u32);
+
+impl<const MAX: i64> SessionDuration<MAX> {
+    /// Returns the number of seconds.
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl<'de, const MAX: i64> Deserialize<'de> for SessionDuration<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        between(i64::deserialize(deserializer)?, 900, MAX).map(Self).map_err(D::Error::custom)
+    }
+}
+
 /// A version of a managed policy: v1, v2, ….
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct PolicyVersionId(u32);

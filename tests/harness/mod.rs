@@ -277,6 +277,7 @@ pub struct Client {
     pub address: SocketAddr,
     pub access_key_id: String,
     pub secret_access_key: String,
+    pub session_token: Option<String>,
     pub region: String,
     /// What stands before every path: "" or "/console".
     pub prefix: &'static str,
@@ -290,6 +291,7 @@ impl Client {
             address,
             access_key_id: ROOT_ACCESS_KEY_ID.to_owned(),
             secret_access_key: ROOT_SECRET_ACCESS_KEY.to_owned(),
+            session_token: None,
             region: "eu-west-1".to_owned(),
             prefix: "",
             clock: TestClock::default(),
@@ -378,7 +380,7 @@ impl Client {
         let credentials = Credentials {
             access_key_id: &self.access_key_id,
             secret_access_key: &self.secret_access_key,
-            session_token: None,
+            session_token: self.session_token.as_deref(),
         };
         let request = SignedRequest { method, target, headers: &headers, body };
         let now = self.clock.clock().now().into();

@@ -65,7 +65,11 @@ fn another_action_is_invalid() {
     let server = Server::start();
     let client = server.client();
     for (body, message) in [
-        ("Action=AssumeRole&Version=2011-06-15", "Could not find operation AssumeRole for version"),
+        (
+            "Action=GetFederationToken&Version=2011-06-15",
+            "Could not find operation GetFederationToken",
+        ),
+        ("Action=CreateUser&Version=2011-06-15", "Could not find operation CreateUser for version"),
         ("Action=GetCallerIdentity&Version=2010-01-01", "Could not find operation"),
         ("Action=GetCallerIdentity", "Could not find operation"),
         ("Version=2011-06-15", "Could not find operation"),

@@ -31,7 +31,7 @@ fn aws_account_of(cx: &Context<'_>, asked: Option<&AwsAccountId>) -> Result<Stri
 }
 
 /// Refuses a policy document that is malformed or too long.
-fn check_document(document: &str, kind: Kind, characters_max: usize) -> Result<()> {
+pub(super) fn check_document(document: &str, kind: Kind, characters_max: usize) -> Result<()> {
     Policy::parse(document, kind).map_err(|fault| {
         Error::new(Exception::MalformedPolicyDocumentException, fault.to_string())
     })?;
