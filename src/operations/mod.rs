@@ -118,6 +118,7 @@ fn iam() -> Vec<Operation> {
         iam_write("iam:CreateUser", "/campanile/iam?operation=create-user", iam::users::create_user).on(Resource::User),
         iam_read("iam:GetUser", "/campanile/iam?operation=get-user", iam::users::get_user).on(Resource::User),
         iam_read("iam:ListUsers", "/campanile/iam?operation=list-users", iam::users::list_users),
+        iam_write("iam:UpdateUser", "/campanile/iam?operation=update-user", iam::users::update_user).on(Resource::RenamedUser),
         iam_write("iam:DeleteUser", "/campanile/iam?operation=delete-user", iam::users::delete_user).on(Resource::User),
         iam_write("iam:PutUserPolicy", "/campanile/iam?operation=put-user-policy", iam::attachments::put_user_policy).on(Resource::User),
         iam_read("iam:GetUserPolicy", "/campanile/iam?operation=get-user-policy", iam::attachments::get_user_policy).on(Resource::User),
@@ -144,6 +145,7 @@ fn iam() -> Vec<Operation> {
         iam_write("iam:CreatePolicy", "/campanile/iam?operation=create-policy", iam::policies::create_policy).on(Resource::Policy),
         iam_read("iam:GetPolicy", "/campanile/iam?operation=get-policy", iam::policies::get_policy).on(Resource::Policy),
         iam_read("iam:ListPolicies", "/campanile/iam?operation=list-policies", iam::policies::list_policies),
+        iam_read("iam:ListEntitiesForPolicy", "/campanile/iam?operation=list-entities-for-policy", iam::entities::list_entities_for_policy).on(Resource::Policy),
         iam_write("iam:DeletePolicy", "/campanile/iam?operation=delete-policy", iam::policies::delete_policy).on(Resource::Policy),
         iam_write("iam:CreatePolicyVersion", "/campanile/iam?operation=create-policy-version", iam::policies::create_policy_version).on(Resource::Policy),
         iam_read("iam:GetPolicyVersion", "/campanile/iam?operation=get-policy-version", iam::policies::get_policy_version).on(Resource::Policy),
@@ -254,6 +256,9 @@ pub enum Resource {
     Caller,
     /// A user, by the request's `UserName`; the caller, where it names none.
     User,
+    /// A user, by the request's `UserName`, and by the `NewUserName` that it is to have: both must be
+    /// allowed, as in IAM, so that nobody takes a name that policies let do more.
+    RenamedUser,
     /// The user whose key the request's `AccessKeyId` is; nobody can be named for a root's key.
     AccessKey,
     /// A role, by the request's `RoleName`.

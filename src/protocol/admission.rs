@@ -13,6 +13,7 @@ use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
 use crate::store::Tx;
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The operations whose model has `AccessDeniedException`; the others have `ForbiddenException`.
@@ -91,26 +92,50 @@ impl Asked<'_> {
         if matches!(grants, Grants::All) {
             return Ok(Decision::Allowed);
         }
-        let action = self.operation.action();
-        let resource = resource(self.operation.resource, caller, tx, &member)?;
+        let kind = self.operation.resource;
+        let renamed = match kind {
+            Resource::RenamedUser => member("NewUserName"),
+            _ => None,
+        };
+        let renamed = renamed.map(|name| access::arn::<UserRecord>(&caller.aws_account_id, &name));
+        let mut decision = Decision::Allowed;
+        for resource in iter::once(resource(kind, caller, tx, &member)?).chain(renamed) {
+            decision = self.decide(&resource);
+            // The role itself may trust the caller.
+            let has_role_a_say =
+                decision == Decision::ImplicitDeny && kind == Resource::RoleToAssume;
+            if decision != Decision::Allowed && !has_role_a_say {
+                return Err(self.refusal(decision, &resource, &member));
+            }
+        }
+        Ok(decision)
+    }
+
+    /// Returns what the caller's own policies say of what is asked for.
+    fn decide(&self, resource: &str) -> Decision {
+        let Credential { caller, grants, .. } = self.credential;
         let arns = caller.arns();
         let principal = Principal {
             aws_account_id: &caller.aws_account_id,
             arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
         };
         let context = &self.origin.conditions(caller, self.now);
-        let request =
-            policy::Request { principal: &principal, action, resource: &resource, context };
-        let because = match grants.decide(&request) {
-            Decision::Allowed => return Ok(Decision::Allowed),
-            // The role itself may trust the caller.
-            Decision::ImplicitDeny if self.operation.resource == Resource::RoleToAssume => {
-                return Ok(Decision::ImplicitDeny);
-            }
+        let action = self.operation.action();
+        grants.decide(&policy::Request { principal: &principal, action, resource, context })
+    }
+
+    fn refusal(
+        &self,
+        decision: Decision,
+        resource: &str,
+        member: &impl Fn(&str) -> Option<String>,
+    ) -> Error {
+        let action = self.operation.action();
+        let because = match decision {
             Decision::ExplicitDeny => {
                 "with an explicit deny in an identity-based policy".to_owned()
             }
-            Decision::ImplicitDeny => {
+            Decision::Allowed | Decision::ImplicitDeny => {
                 format!("because no identity-based policy allows the {action} action")
             }
         };
@@ -122,9 +147,9 @@ impl Asked<'_> {
             }
             _ => format!(" on resource: {resource}"),
         };
-        let arn = &caller.arn;
+        let arn = &self.credential.caller.arn;
         let message = format!("User: {arn} is not authorized to perform: {action}{on} {because}");
-        Err(Error::new(denial(self.operation), message))
+        Error::new(denial(self.operation), message)
     }
 
     /// Keeps the sessions of `GetSessionToken` from IAM, as AWS does where no second factor was shown:
@@ -154,7 +179,7 @@ fn resource(
     let named = match resource {
         Resource::Any | Resource::Caller => None,
         Resource::RoleToAssume => member("RoleArn"),
-        Resource::User => {
+        Resource::User | Resource::RenamedUser => {
             let own = match &caller.principal {
                 access::Principal::User { user_name } => Some(user_name.clone()),
                 _ => None,

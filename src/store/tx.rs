@@ -53,6 +53,24 @@ impl<'a> Tx<'a> {
         Ok(!self.scan(&beginning.prefixed(), 1)?.is_empty())
     }
 
+    /// Returns the first keys of records that have a mark, or of those whose mark comes after a
+    /// position. The mark is followed by the record's key, which begins with `of`.
+    pub fn marked(
+        &self,
+        mark: &Key,
+        of: &Key,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        let mut range = mark.clone().followed_by(of).prefixed();
+        if let Some(position) = after {
+            range = range.after(position.as_bytes());
+        }
+        let length = mark.as_bytes().len();
+        let marks = self.scan(&range, limit)?.into_iter();
+        Ok(marks.map(|(mut mark, _)| Key::from_bytes(mark.split_off(length))).collect())
+    }
+
     /// Counts the keys that begin with this one, up to `max`.
     pub fn count(&self, beginning: &Key, max: usize) -> Result<usize> {
         let mut range = beginning.prefixed();

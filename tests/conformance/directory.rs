@@ -114,7 +114,7 @@ pub fn is_id(operation: &Operation, member: &str) -> bool {
 /// Tells whether a well-formed value can be in the way of something that is there already.
 pub fn may_conflict(operation: &Operation, member: &str) -> bool {
     match member {
-        "DirectoryId" | "Email" | "SupportedLicenses" => true,
+        "DirectoryId" | "Email" | "NewUserName" | "SupportedLicenses" => true,
         "UserName" => operation.name == "iam:CreateUser",
         "RoleName" => operation.name == "iam:CreateRole",
         "PolicyName" => operation.name == "iam:CreatePolicy",
@@ -178,6 +178,7 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
         "UserName" if model().input(operation)?.members.contains_key("AccessKeyId") => {
             Some(OWNER.with_borrow(Clone::clone).into())
         }
+        "NewUserName" => Some(fresh().into()),
         "UserName" => Some(new_identity(client, operation, "User").into()),
         "RoleName" if operation.name == "iam:CreateRole" => Some(fresh().into()),
         "RoleName" => Some(new_identity(client, operation, "Role").into()),
@@ -260,6 +261,12 @@ fn policy_for(client: &Client, operation: &Operation) -> String {
     let policy = json!({"PolicyName": name, "PolicyDocument": ALLOW});
     let made = client.ok("iam:CreatePolicy", policy);
     let arn = made["Policy"]["Arn"].as_str().unwrap().to_owned();
+    if operation.name == "iam:ListEntitiesForPolicy" {
+        for kind in ["User", "Role"] {
+            let of = json!({format!("{kind}Name"): new_identity(client, operation, kind), "PolicyArn": arn});
+            client.ok(&format!("iam:Attach{kind}Policy"), of);
+        }
+    }
     if operation.name == "iam:DeletePolicyVersion" {
         let version = json!({"PolicyArn": arn, "PolicyDocument": ALLOW});
         client.ok("iam:CreatePolicyVersion", version);

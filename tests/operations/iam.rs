@@ -179,6 +179,113 @@ fn a_malformed_policy_is_refused_with_the_path_to_its_fault() {
 }
 
 #[test]
+fn a_user_gets_another_name_and_keeps_all_else() {
+    let server = Server::start();
+    let root = server.client();
+    let policy = serde_json::from_str(&allow(&["chime:ListAccounts"])).unwrap();
+    let client = server.user("jane", &policy);
+    let made = root.ok("iam:GetUser", json!({"UserName": "jane"}))["User"].clone();
+    root.ok("iam:CreateAccessKey", json!({"UserName": "jane"}));
+    root.ok("iam:AttachUserPolicy", json!({"UserName": "jane", "PolicyArn": READ_ONLY}));
+    root.ok("iam:CreateUser", json!({"UserName": "bob"}));
+
+    let rename = |new: &str| json!({"UserName": "jane", "NewUserName": new, "NewPath": "/"});
+    let taken = "User with name BOB already exists.";
+    refused(&root, "iam:UpdateUser", rename("BOB"), "EntityAlreadyExistsException", taken);
+    root.ok("iam:UpdateUser", json!({"UserName": "jane"}));
+    root.ok("iam:UpdateUser", rename("Jane"));
+    root.ok("iam:UpdateUser", rename("Joan"));
+    let gone = "The user with name jane cannot be found.";
+    refused(&root, "iam:UpdateUser", rename("a"), "NoSuchEntityException", gone);
+
+    let joan = json!({"UserName": "joan", "PolicyName": "policy"});
+    let mut expected = made;
+    expected["UserName"] = "Joan".into();
+    expected["Arn"] = "arn:aws:iam::111122223333:user/Joan".into();
+    assert_eq!(root.ok("iam:GetUser", joan.clone())["User"], expected);
+    let keys = root.ok("iam:ListAccessKeys", joan.clone())["AccessKeyMetadata"].clone();
+    let owners: Vec<_> = keys.as_array().unwrap().iter().map(|key| &key["UserName"]).collect();
+    assert_eq!(owners, ["Joan", "Joan"]);
+    root.ok("iam:GetUserPolicy", joan.clone());
+    let attached = root.ok("iam:ListAttachedUserPolicies", joan.clone());
+    assert_eq!(attached["AttachedPolicies"][0]["PolicyArn"], READ_ONLY);
+    client.ok("ListAccounts", json!({}));
+    let (_, message) = client.error("CreateAccount", json!({"Name": "a"}));
+    assert!(message.starts_with("User: arn:aws:iam::111122223333:user/Joan is"), "{message}");
+
+    // Whoever has the old name now has nothing of hers.
+    root.ok("iam:CreateUser", json!({"UserName": "jane"}));
+    root.ok("iam:DeleteUser", json!({"UserName": "jane"}));
+    let keys = "Cannot delete entity, must delete access keys first.";
+    refused(&root, "iam:DeleteUser", joan, "DeleteConflictException", keys);
+}
+
+#[test]
+fn whom_a_policy_is_attached_to_is_listed_users_first() {
+    let server = Server::start();
+    let (root, other) = (server.client(), server.client_of("444455556666"));
+    let mut ids = Vec::new();
+    for client in [&root, &other] {
+        for name in ["a", "B", "c"] {
+            let members = json!({
+                "UserName": name,
+                "RoleName": name,
+                "AssumeRolePolicyDocument": trust("111122223333"),
+                "PolicyArn": READ_ONLY,
+            });
+            let user = client.ok("iam:CreateUser", members.clone());
+            let role = client.ok("iam:CreateRole", members.clone());
+            if name != "c" {
+                client.ok("iam:AttachUserPolicy", members.clone());
+                client.ok("iam:AttachRolePolicy", members);
+                ids.push((user["User"]["UserId"].clone(), role["Role"]["RoleId"].clone()));
+            }
+        }
+    }
+    let users = json!([
+        {"UserId": ids[0].0, "UserName": "a"},
+        {"UserId": ids[1].0, "UserName": "B"},
+    ]);
+    let roles = json!([
+        {"RoleId": ids[0].1, "RoleName": "a"},
+        {"RoleId": ids[1].1, "RoleName": "B"},
+    ]);
+    let list = |members: Value| {
+        let mut members = members;
+        members["PolicyArn"] = READ_ONLY.into();
+        root.ok("iam:ListEntitiesForPolicy", members)
+    };
+    let all = list(json!({}));
+    assert_eq!((&all["PolicyUsers"], &all["PolicyRoles"]), (&users, &roles));
+    assert_eq!((&all["IsTruncated"], &all["Marker"]), (&json!(false), &Value::Null));
+    for (filter, expected) in
+        [("User", (users.clone(), json!([]))), ("Role", (json!([]), roles.clone()))]
+    {
+        let page = list(json!({"EntityFilter": filter}));
+        assert_eq!((page["PolicyUsers"].clone(), page["PolicyRoles"].clone()), expected);
+    }
+    for max in 1..=4 {
+        let mut walked = (Vec::new(), Vec::new());
+        let mut page = list(json!({"MaxItems": max}));
+        loop {
+            let of = |name: &str| page[name].as_array().unwrap().clone();
+            assert!((1..=max).contains(&(of("PolicyUsers").len() + of("PolicyRoles").len())));
+            walked.0.extend(of("PolicyUsers"));
+            walked.1.extend(of("PolicyRoles"));
+            if page["IsTruncated"] == false {
+                break;
+            }
+            page = list(json!({"MaxItems": max, "Marker": page["Marker"]}));
+        }
+        assert_eq!((json!(walked.0), json!(walked.1)), (users.clone(), roles.clone()));
+    }
+    let none = json!({"PolicyArn": "arn:aws:iam::aws:policy/AmazonChimeSDK"});
+    assert_eq!(root.ok("iam:ListEntitiesForPolicy", none)["PolicyUsers"], json!([]));
+    let absent = json!({"PolicyArn": "arn:aws:iam::111122223333:policy/absent"});
+    assert_eq!(root.error("iam:ListEntitiesForPolicy", absent).0, "NoSuchEntityException");
+}
+
+#[test]
 fn a_role_is_made_changed_and_deleted() {
     let server = Server::start();
     let root = server.client();

@@ -115,6 +115,28 @@ fn a_user_that_is_made_again_is_another() {
     assert_eq!(exception, "UnrecognizedClientException");
 }
 
+/// Otherwise whoever may rename itself takes a name that policies let do more.
+#[test]
+fn a_user_is_renamed_by_whom_both_names_are_allowed() {
+    let server = Server::start();
+    let own = json!({
+        "Effect": "Allow",
+        "Action": "iam:UpdateUser",
+        "Resource": ["arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::*:user/jane-*"],
+    });
+    let jane = server.user("jane", &policy(&[own]));
+    let rename = |from: &str, to: &str| json!({"UserName": from, "NewUserName": to});
+    let message = denied(&jane, "iam:UpdateUser", rename("jane", "admin"));
+    assert_eq!(
+        message,
+        "User: arn:aws:iam::111122223333:user/jane is not authorized to perform: iam:UpdateUser on \
+         resource: arn:aws:iam::111122223333:user/admin because no identity-based policy allows the \
+         iam:UpdateUser action"
+    );
+    denied(&jane, "iam:UpdateUser", rename("admin", "jane-2"));
+    jane.ok("iam:UpdateUser", rename("jane", "jane-2"));
+}
+
 /// IAM's own page "Allow IAM users to manage their own access keys" names the user as the resource.
 #[test]
 fn whose_key_it_is_decides_who_may_ask_when_it_was_used() {

@@ -5,6 +5,7 @@
 
 pub mod access_keys;
 pub mod attachments;
+pub mod entities;
 pub mod policies;
 pub mod roles;
 pub mod users;

@@ -376,7 +376,8 @@ pub(in crate::operations) fn delete_policy_version(
 
 // Helpers.
 
-enum Found {
+/// A managed policy.
+pub(super) enum Found {
     /// A policy that AWS made.
     Aws(&'static Managed),
     /// A policy of an AWS account.
@@ -396,7 +397,8 @@ pub(super) fn attachable(
     }
 }
 
-fn find(cx: &Context<'_>, policy_arn: &str) -> Result<Found> {
+/// Returns the policy with an ARN, if the caller can know of it.
+pub(super) fn find(cx: &Context<'_>, policy_arn: &str) -> Result<Found> {
     let own = parse_policy_arn(policy_arn).filter(|(account, _)| {
         *account == cx.caller.aws_account_id || cx.caller.is_deployment_root()
     });
