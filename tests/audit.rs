@@ -91,6 +91,22 @@ fn the_command_prints_events_as_a_table_and_as_json() {
 }
 
 #[test]
+fn operations_of_one_name_are_told_apart_by_their_services() {
+    let server = Server::start();
+    let root = server.client();
+    root.ok("iam:CreateUser", json!({"UserName": "jane"}));
+    let id = root.create_account("a");
+    root.error("CreateUser", json!({"AccountId": id}));
+    let table = |operation: &str| {
+        let ended = audit(&server, &["--operation", operation]);
+        let lines = ended.stdout.lines().skip(1).map(|it| it.split_whitespace().nth(2).unwrap());
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(table("CreateUser"), ["iam:CreateUser", "CreateUser"]);
+    assert_eq!(table("iam:CreateUser"), ["iam:CreateUser"]);
+}
+
+#[test]
 fn a_time_that_cannot_be_is_a_wrong_command_line() {
     for time in ["yesterday", "7", "-1h", "2026-01-31", "h", "1y", ""] {
         let ended = run(campanile().args(["audit", &format!("--since={time}")]));

@@ -38,7 +38,7 @@ pub(super) struct AuditArgs {
     #[arg(long, value_name = "NAME")]
     user: Option<String>,
 
-    /// Only calls of this operation, such as CreateAccount
+    /// Only calls of this operation, such as CreateAccount or iam:CreateUser
     #[arg(long, value_name = "NAME")]
     operation: Option<String>,
 
@@ -86,7 +86,13 @@ pub(super) fn audit(args: &AuditArgs) -> ExitCode {
         Ok(client) => client,
         Err(error) => return failed(&error),
     };
-    match (Reader { client, seen: HashMap::new(), output: args.output }).run(args) {
+    let reader = Reader {
+        client,
+        seen: HashMap::new(),
+        output: args.output,
+        operation: args.operation.clone().filter(|name| name.contains(':')),
+    };
+    match reader.run(args) {
         Ok(()) => ExitCode::SUCCESS,
         Err(Ended::Call(error)) => failed(&error),
         // Whoever reads has seen enough, as `head` has.
@@ -100,6 +106,8 @@ struct Reader {
     /// The events that were printed and can be met again, with their times.
     seen: HashMap<String, Timestamp>,
     output: Output,
+    /// The one operation to print, where its service was named, too.
+    operation: Option<String>,
 }
 
 impl Reader {
@@ -133,6 +141,9 @@ impl Reader {
             for event in page.get("Events").and_then(Value::as_array).into_iter().flatten() {
                 let Some((id, time)) = id_and_time(event) else { continue };
                 newest = newest.max(Some(time));
+                if self.operation.as_ref().is_some_and(|it| *it != operation_of(event)) {
+                    continue;
+                }
                 if self.seen.insert(id.to_owned(), time).is_none() {
                     text.push_str(&self.line(event));
                 }
@@ -159,7 +170,7 @@ impl Reader {
                 row([
                     member(event, "EventTime"),
                     member(event, "Username"),
-                    member(event, "EventName"),
+                    Some(operation_of(event)),
                     account.map(shown),
                     member(&record, "sourceIPAddress"),
                     member(&record, "errorCode"),
@@ -172,11 +183,14 @@ impl Reader {
 
 impl AuditArgs {
     fn members(&self, now: Timestamp) -> Map<String, Value> {
+        // Events have the name alone.
+        let bare = |name: &String| name.rsplit(':').next().unwrap_or_default().to_owned();
+        let operation = self.operation.as_ref().map(bare);
         let until = self.until.map(|until| until.from(now).to_string());
         [
             ("EndTime", until.as_ref()),
             ("Username", self.user.as_ref()),
-            ("EventName", self.operation.as_ref()),
+            ("EventName", operation.as_ref()),
             ("AccountId", self.account.as_ref()),
             ("AwsAccountId", self.aws_account_id.as_ref()),
         ]
@@ -214,6 +228,17 @@ fn parse_time(text: &str) -> Result<Time, String> {
     let number: u32 =
         text.get(..text.len() - 1).and_then(|it| it.parse().ok()).ok_or_else(wrong)?;
     Ok(Time::MillisecondsAgo(i64::from(number) * unit))
+}
+
+/// Returns the operation of an event as `campanile call` knows it: with its service, unless that is
+/// Chime's or ours.
+fn operation_of(event: &Value) -> String {
+    let text = |name: &str| event.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (name, source) = (shown(text("EventName")), text("EventSource"));
+    match source.strip_suffix(".amazonaws.com") {
+        Some(service) if service != "chime" => format!("{}:{name}", shown(service)),
+        _ => name,
+    }
 }
 
 fn id_and_time(event: &Value) -> Option<(&str, Timestamp)> {
