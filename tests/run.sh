@@ -12,7 +12,9 @@ target=$(cargo metadata --locked --no-deps --format-version 1 |
 export TEST_BINARY=$target/debug/campanile
 logs=$TEST_TOOLS/logs
 rm -rf "$logs"
-mkdir -p "$logs"
+mkdir -p "$logs/servers"
+# What the tests write besides, and the secrets that must not be in any of it.
+export TEST_LOGS=$logs TEST_SECRETS=$logs/secrets
 steps=() failed=0
 
 # Runs a step, shows it, and keeps what it said. A failure does not hide those behind it.
@@ -38,12 +40,22 @@ rust_tests() {
     fi
 }
 
+# Runs the suites on an engine: as the root, or each as a user whose policy has nothing but the actions
+# that the suite needs.
 client_suites() {
-    local server=("$TEST_PYTHON" tests/clients/server.py "$1")
-    step "boto3 and aws on $1" "${server[@]}" "$TEST_PYTHON" -m pytest -q tests/clients/python
-    step "aws-sdk-js on $1" "${server[@]}" node --test --test-reporter=spec \
-        tests/clients/js/*.test.js
-    step "aws-sdk-rust on $1" "${server[@]}" cargo test "${rust_client[@]}"
+    client_suite "$@" 'boto3 and aws' python "$TEST_PYTHON" -m pytest -q tests/clients/python
+    client_suite "$@" aws-sdk-js js node --test --test-reporter=spec tests/clients/js/*.test.js
+    client_suite "$@" aws-sdk-rust rust cargo test "${rust_client[@]}"
+}
+
+client_suite() {
+    local engine=$1 caller=$2 name=$3 folder=$4 user=()
+    shift 4
+    if [[ $caller == user ]]; then
+        user=(--as-user "tests/clients/$folder/least_privilege.json")
+    fi
+    step "$name on $engine as $caller" \
+        "$TEST_PYTHON" tests/clients/server.py "$engine" "${user[@]}" "$@"
 }
 
 rust_client=(--locked --manifest-path tests/clients/rust/Cargo.toml --target-dir "$target/clients")
@@ -66,8 +78,13 @@ done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"
 for engine in memory embedded; do
     TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main -- "${others[@]}"
-    client_suites "$engine"
+    client_suites "$engine" root
 done
+# What a policy allows is decided above the engines, so that one of them does.
+client_suites memory user
+step 'search for secrets' "$TEST_PYTHON" tests/search_secrets.py "$TEST_SECRETS" "$logs" \
+    InviteToken MasterKey RootSecretAccessKey SecretAccessKey SessionCookie SessionToken \
+    SmtpPassword TokenSecret
 
 printf '\n== In short\n'
 for entry in "${steps[@]}"; do

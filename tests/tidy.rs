@@ -354,6 +354,37 @@ fn links_lead_somewhere() {
     check(&wrong);
 }
 
+/// A claim about security is worth the test that shows it.
+#[test]
+fn every_claim_about_security_names_a_test_that_there_is() {
+    let page = read("docs/security.md");
+    let tests = texts();
+    let tests: Vec<_> =
+        tests.iter().filter(|text| text.is_rust() || text.has_extension("py")).collect();
+    let mut wrong = Vec::new();
+    for claim in page.split("\n- ").skip(1) {
+        let claim = claim.split("\n#").next().unwrap();
+        let quoted = claim.split('`').skip(1).step_by(2);
+        let is_name = |it: &&str| {
+            it.contains('_') && it.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'_'))
+        };
+        let names: Vec<_> = quoted.filter(is_name).collect();
+        for name in &names {
+            let defined = [format!("fn {name}("), format!("def {name}(")];
+            if !tests.iter().any(|text| defined.iter().any(|it| text.text.contains(it))) {
+                wrong.push(format!("docs/security.md names {name}, which is no test"));
+            }
+        }
+        if names.is_empty()
+            && !claim.split_whitespace().collect::<Vec<_>>().join(" ").contains("No test:")
+        {
+            wrong.push(format!("docs/security.md names no test that shows: {claim}"));
+        }
+    }
+    assert!(page.matches("\n- ").count() > 20, "the claims are found");
+    check(&wrong);
+}
+
 /// Returns the anchors that a page of Markdown has where it is shown.
 fn anchors(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path).unwrap();

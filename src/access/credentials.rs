@@ -114,8 +114,10 @@ impl Credentials {
         };
         let generation = generation(tx)?;
         let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        // A session's key without its token is nobody's, also where the two were seen together.
         if let Some((of, credential)) = found.get(access_key_id)
             && *of == generation
+            && credential.caller.session_issued.is_some() == session.is_some()
         {
             return Ok(Found::Credential(Arc::clone(credential)));
         }

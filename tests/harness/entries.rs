@@ -1,5 +1,6 @@
 //! What a store is, whatever was done to it: its records, the entries that they make, and no others.
 
+use super::kept;
 use campanile::access::{
     self, AccessGenerationRecord, AccessKeyLastUsedRecord, AccessKeyRecord, PolicyRecord,
     RoleRecord,
@@ -23,6 +24,9 @@ type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 /// Says what is wrong with the entries of a store, if anything is.
 pub fn check(engine: &Arc<dyn Engine>) -> Result<(), String> {
     let found = all(engine.as_ref()).map_err(|error| error.to_string())?;
+    for (_, event) in found.iter().filter(|(key, _)| key[0] == Table::AuditEvents as u8) {
+        kept::keep(&String::from_utf8_lossy(event));
+    }
     let store = Store::over(Arc::clone(engine));
     let expected = store.read(|tx| expected(&tx, &found)).map_err(|error| error.to_string())?;
     let mut wrong = Vec::new();

@@ -1,5 +1,6 @@
 //! HTTP by hand: tests must be able to send what no library would.
 
+use super::kept;
 use ::http::HeaderMap;
 use campanile::protocol::error::Exception;
 use serde_json::Value;
@@ -134,6 +135,7 @@ impl<S: Read + Write> Connection<S> {
         let mut body = vec![0; length];
         self.0.read_exact(&mut body).map_err(|error| broken_off(&answer, error))?;
         answer.body = String::from_utf8(body).unwrap();
+        kept::note_answer(&answer);
         Ok(answer)
     }
 

@@ -3,6 +3,7 @@
 pub mod dns;
 pub mod entries;
 pub mod http;
+pub mod kept;
 pub mod otlp;
 pub mod process;
 pub mod smtp;
@@ -120,6 +121,10 @@ impl Server {
         options: Options,
         fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
+        kept::start_log();
+        let master_key = MasterKey::new([0x4d; KEY_BYTES]);
+        kept::note_secret("RootSecretAccessKey", ROOT_SECRET_ACCESS_KEY);
+        kept::note_secret("MasterKey", master_key.text().expose());
         let clock = TestClock::default();
         clock.move_time(options.ahead);
         let settings = Settings {
@@ -128,11 +133,11 @@ impl Server {
                 listen: ([127, 0, 0, 1], 0).into(),
                 tls: options.tls.clone(),
             }),
-            access_log: options.access_log,
+            access_log: options.access_log || kept::is_on(),
             otlp: options.otlp_endpoint,
             tls: options.tls,
             store: location.clone(),
-            master_key: MasterKeySource::Given(MasterKey::new([0x4d; KEY_BYTES])),
+            master_key: MasterKeySource::Given(master_key),
             root: RootSettings {
                 access_key: Some((
                     ROOT_ACCESS_KEY_ID.to_owned(),

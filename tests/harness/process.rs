@@ -1,6 +1,6 @@
 //! The program itself, run as a process: started, told to stop, killed, refused.
 
-use super::{Client, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, ROOT_SECRET_ACCESS_KEY};
+use super::{Client, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, ROOT_SECRET_ACCESS_KEY, kept};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Seek};
 use std::net::SocketAddr;
@@ -23,6 +23,8 @@ impl Ended {
         let told =
             |secret: &&String| [&self.stdout, &self.stderr].iter().any(|it| it.contains(*secret));
         assert_eq!(secrets.iter().find(told), None, "was told by {self:?}");
+        kept::keep(&self.stdout);
+        kept::keep(&self.stderr);
         self
     }
 }
@@ -70,6 +72,7 @@ impl Process {
                 let (_, address) = url.trim_end().split_once("://").unwrap();
                 let address = address.parse().unwrap();
                 printed.truncate(begin);
+                kept::keep(&printed);
                 let server = child.id();
                 return Ok(Self { address, printed, child, server, stdout, stderr, secrets });
             }
@@ -193,15 +196,26 @@ pub fn run(command: &mut Command) -> Ended {
 /// Returns the secrets that a command finds in its environment, without those that are too short to
 /// be looked for.
 fn secrets_of(command: &Command) -> Vec<String> {
-    const NAMES: [&str; 4] = [
-        "AWS_SECRET_ACCESS_KEY",
-        "CAMPANILE_MASTER_KEY",
-        "CAMPANILE_NEW_MASTER_KEY",
-        "CAMPANILE_ROOT_SECRET_ACCESS_KEY",
+    const NAMES: [(&str, &str); 5] = [
+        ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+        ("AWS_SESSION_TOKEN", "SessionToken"),
+        ("CAMPANILE_MASTER_KEY", "MasterKey"),
+        ("CAMPANILE_NEW_MASTER_KEY", "MasterKey"),
+        ("CAMPANILE_ROOT_SECRET_ACCESS_KEY", "RootSecretAccessKey"),
     ];
-    let told = command.get_envs().filter(|(name, _)| NAMES.iter().any(|it| name == it));
-    let values = told.filter_map(|(_, value)| Some(value?.to_str()?.trim_end().to_owned()));
-    values.filter(|secret| secret.len() >= 16).collect()
+    let mut secrets = Vec::new();
+    for (name, value) in command.get_envs() {
+        let kind = NAMES.iter().find(|(it, _)| name == *it);
+        let value = value.and_then(|it| it.to_str()).map(str::trim);
+        if let (Some((_, kind)), Some(secret)) = (kind, value.filter(|it| it.len() >= 16)) {
+            // Two keys are none.
+            if !secret.contains('\n') {
+                kept::note_secret(kind, secret);
+            }
+            secrets.push(secret.to_owned());
+        }
+    }
+    secrets
 }
 
 fn text_of(file: &mut File) -> String {

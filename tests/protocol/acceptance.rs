@@ -182,6 +182,11 @@ fn accepting_registers_and_signs_in() {
     let welcome = invited.welcome(cookie);
     let texts = ["Jane Doe", EMAIL, "My &#38; &#60;Söhne&#62;", pin, "You are signed in"];
     assert_shows(&welcome, 200, &texts);
+
+    let events = invited.server.client().ok("LookupEvents", json!({}));
+    let names: Vec<_> =
+        events["Events"].as_array().unwrap().iter().map(|it| &it["EventName"]).collect();
+    assert_eq!(names, ["CreateAccount", "InviteUsers"], "an invitee is no caller");
 }
 
 #[test]

@@ -1,15 +1,14 @@
 //! What a client sees, and what the log is told, when the store fails under the API.
 
 use super::{Request, check};
+use crate::harness::kept::Log;
 use crate::harness::smtp::SmtpPeer;
 use crate::harness::{Answer, Options, Server, exchange};
 use campanile::store::{
     Access, Batch, Engine, Error, Key, KeyRange, Memory, Result, Table, Transaction,
 };
 use serde_json::json;
-use std::io;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use tracing_subscriber::fmt::MakeWriter;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What an engine would say to its operator, and must not say to a client.
 const REASON: &str = "the volume db-7.internal is gone";
@@ -100,50 +99,6 @@ fn server() -> (Server, Arc<Faulty>) {
     let engine_too = Arc::clone(&engine);
     let options = Options { engine: Some(engine_too), metrics: true, ..Options::default() };
     (Server::start_with(options, |_| Ok(())), engine)
-}
-
-/// Everything that the servers of this process have logged.
-struct Log;
-
-static LINES: LazyLock<Mutex<Vec<u8>>> = LazyLock::new(Mutex::default);
-
-impl Log {
-    /// Begins to keep what is logged.
-    fn keep() {
-        static KEPT: LazyLock<()> =
-            LazyLock::new(|| tracing_subscriber::fmt().with_ansi(false).with_writer(Log).init());
-        LazyLock::force(&KEPT);
-    }
-
-    /// Returns the lines about an answer.
-    fn about(answer: &Answer) -> String {
-        Self::with(answer.header("x-amzn-requestid").unwrap())
-    }
-
-    /// Returns the lines that hold a text.
-    fn with(text: &str) -> String {
-        let all = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
-        all.lines().filter(|line| line.contains(text)).collect::<Vec<_>>().join("\n")
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        Self
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        LINES.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 /// Asserts that the client is told nothing of the cause, and the log all of it.
@@ -297,7 +252,7 @@ fn the_log_tells_what_was_refused_and_no_secret() {
     assert!(Log::about(&malformed).contains("MalformedHttpRequestException"));
     let too_large = client.send("POST", "/accounts", &vec![b' '; (1 << 20) + 1]);
     assert!(Log::about(&too_large).contains("RequestEntityTooLargeException"));
-    let log = String::from_utf8(LINES.lock().unwrap().clone()).unwrap();
+    let log = Log::with("");
     for hidden in [secret.as_str(), &client.secret_access_key, "mary", "Signature="] {
         assert!(!log.contains(hidden), "{hidden}");
     }

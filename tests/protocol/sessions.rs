@@ -1,7 +1,13 @@
 //! Temporary credentials: who gets them, what they open, and when they end.
 
-use crate::harness::{Answer, Client, Server, http};
+use crate::harness::{Answer, Client, Options, Server, http};
+use crate::model::{absent, python};
+use campanile::access::rates::{Rate, Rates};
+use campanile::server::Limits;
 use serde_json::{Value, json};
+use std::process::Command;
+
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/protocol/expired_session.py");
 
 const HOUR: i64 = 60 * 60 * 1000;
 
@@ -106,6 +112,35 @@ fn a_session_of_a_user_is_that_user_until_it_ends() {
     assert_eq!(message, "The security token included in the request is expired");
     let answer = query(&session, "sts", &[("Action", "GetCallerIdentity")]);
     assert_eq!(code(&answer), "ExpiredToken");
+    let without_token = Client { session_token: None, ..session };
+    assert_eq!(without_token.error("ListAccounts", json!({})).0, "UnrecognizedClientException");
+}
+
+/// The SDK signs by the machine's clock, so that it is the server's that was behind.
+#[test]
+fn boto3_tells_that_the_time_of_a_session_is_over() {
+    let options = Options { ahead: -HOUR, ..Options::default() };
+    let server = Server::start_with(options, |_| Ok(()));
+    let asked = [("Action", "GetSessionToken"), ("DurationSeconds", "900")];
+    let session = begin(&server.client(), &asked);
+    server.move_time(HOUR);
+    let ended = Command::new(python())
+        .args([SCRIPT, &format!("http://{}", server.address)])
+        .env("AWS_ACCESS_KEY_ID", &session.access_key_id)
+        .env("AWS_SECRET_ACCESS_KEY", &session.secret_access_key)
+        .env("AWS_SESSION_TOKEN", session.session_token.as_ref().unwrap())
+        .env("AWS_CONFIG_FILE", "/dev/null")
+        .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+        .env("NO_PROXY", "127.0.0.1")
+        .env_remove("AWS_PROFILE")
+        .output()
+        .unwrap_or_else(|error| absent(&error.to_string()));
+    assert!(ended.status.success(), "{ended:?}");
+    let said = String::from_utf8(ended.stdout).unwrap();
+    let said: Vec<Value> = said.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let message = "The security token included in the request is expired";
+    let expected = |code: &str| json!({"class": "ClientError", "code": code, "message": message, "status": 403});
+    assert_eq!(said, [expected("ExpiredTokenException"), expected("ExpiredToken")]);
 }
 
 #[test]
@@ -118,6 +153,8 @@ fn a_session_is_its_key_with_its_token() {
     let mut tampered = token.clone().into_bytes();
     tampered[40] = if tampered[40] == b'A' { b'B' } else { b'A' };
     let of_another = server.user("bob", &allow("chime:*"));
+    // What the server remembers of a session must not do in the place of its token.
+    one.ok("ListAccounts", json!({}));
     for (what, client) in [
         ("no token", Client { session_token: None, ..one.clone() }),
         ("another's", Client { session_token: other.session_token.clone(), ..one.clone() }),
@@ -276,6 +313,49 @@ fn a_role_of_another_aws_account_needs_both_to_agree() {
     let id = session.create_account("theirs");
     assert_eq!(other.ok("ListAccounts", json!({}))["Accounts"][0]["AccountId"], id);
     assert_eq!(server.client().ok("ListAccounts", json!({}))["Accounts"], json!([]));
+}
+
+/// It names an ARN, and not a unique id.
+#[test]
+fn a_trust_policy_trusts_whoever_has_the_name() {
+    let server = Server::start();
+    let root = server.client();
+    let jane = server.user("jane", &allow("chime:None"));
+    let arn = role(&server, "r", &trust("arn:aws:iam::111122223333:user/jane", &json!({})), "*");
+    begin(&jane, &assume(&arn, &[]));
+    root.ok("iam:DeleteAccessKey", json!({"AccessKeyId": jane.access_key_id}));
+    root.ok("iam:DeleteUserPolicy", json!({"UserName": "jane", "PolicyName": "policy"}));
+    root.ok("iam:DeleteUser", json!({"UserName": "jane"}));
+    let again = server.user("jane", &allow("chime:None"));
+    begin(&again, &assume(&arn, &[]));
+}
+
+#[test]
+fn each_session_name_is_a_caller_within_its_account() {
+    let rate = |text: &str| text.parse().unwrap();
+    let (one, three) = (rate("0.001/1"), rate("0.001/3"));
+    let rates = Rates {
+        account_reads: three,
+        account_writes: Rate::Unlimited,
+        caller_reads: one,
+        caller_writes: Rate::Unlimited,
+    };
+    let limits = Limits { rates, ..Limits::default() };
+    let server = Server::start_with(Options { limits, ..Options::default() }, |_| Ok(()));
+    let jane = server.user("jane", &allow("sts:AssumeRole"));
+    let arn = role(&server, "r", &trust("111122223333", &json!({})), "chime:*");
+    let named = |name: &str| {
+        let asked = [("Action", "AssumeRole"), ("RoleArn", &arn), ("RoleSessionName", name)];
+        begin(&jane, &asked)
+    };
+    let first = named("first");
+    first.ok("ListAccounts", json!({}));
+    let refused = |client: &Client| client.error("ListAccounts", json!({})).1;
+    assert!(refused(&first).contains("--rate-caller-reads"));
+    assert!(refused(&named("first")).contains("--rate-caller-reads"));
+    named("second").ok("ListAccounts", json!({}));
+    named("third").ok("ListAccounts", json!({}));
+    assert!(refused(&named("fourth")).contains("--rate-account-reads"));
 }
 
 #[test]

@@ -10,18 +10,19 @@ import uuid
 import boto3
 import pytest
 from botocore.config import Config
-from server import ROOT_AWS_ACCOUNT_ID, binary
+from server import POLICY, ROOT, ROOT_AWS_ACCOUNT_ID, binary, new_key, new_user
 
 MANY_ACCOUNTS = 250
 
 
 class AwsAccount:
-    """An AWS account with an access key."""
+    """An AWS account with an access key: of its root, or of a user if the suite runs as one."""
 
-    def __init__(self, aws_account_id, access_key_id, secret_access_key):
+    def __init__(self, aws_account_id, access_key_id, secret_access_key, arn=None):
         self.id = aws_account_id
         self.access_key_id = access_key_id
         self.secret_access_key = secret_access_key
+        self.arn = arn
 
     def client(self, service="chime", region_name=None, endpoint_url=None, **config):
         """Returns a boto3 client that is told nothing about the server but its environment."""
@@ -62,12 +63,18 @@ def new_domain():
     return f"{uuid.uuid4().hex}.example"
 
 
-def new_aws_account():
+def new_root():
+    """Returns the id of an AWS account that no other test has, and an access key of its root."""
     aws_account_id = f"{random.SystemRandom().randrange(10**12):012}"
-    command = [binary(), "keys", "create", "--aws-account-id", aws_account_id]
-    created = subprocess.run(command, capture_output=True, text=True, check=True)
-    key = json.loads(created.stdout)["AccessKey"]
-    return AwsAccount(aws_account_id, key["AccessKeyId"], key["SecretAccessKey"])
+    environment = os.environ | ROOT.environment()
+    return aws_account_id, new_key(environment, "--aws-account-id", aws_account_id)
+
+
+def new_aws_account():
+    aws_account_id, key = new_root()
+    if os.environ.get(POLICY):
+        key = new_user(key, os.environ, os.environ[POLICY])
+    return AwsAccount(aws_account_id, *key)
 
 
 @pytest.fixture
@@ -113,8 +120,5 @@ def many_accounts():
 
 @pytest.fixture
 def root():
-    return AwsAccount(
-        ROOT_AWS_ACCOUNT_ID,
-        os.environ["AWS_ACCESS_KEY_ID"],
-        os.environ["AWS_SECRET_ACCESS_KEY"],
-    )
+    """Returns the deployment's root, whoever else the suite runs as."""
+    return AwsAccount(ROOT_AWS_ACCOUNT_ID, *ROOT)

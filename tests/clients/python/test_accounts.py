@@ -243,5 +243,5 @@ def test_an_aws_account_sees_only_its_own(aws_account, other_aws_account):
 def test_the_caller_learns_who_it_is(aws_account, root):
     identity = aws_account.client("sts").get_caller_identity()
     assert identity["Account"] == aws_account.id
-    assert identity["Arn"] == f"arn:aws:iam::{aws_account.id}:root"
+    assert identity["Arn"] == aws_account.arn
     assert root.client("sts").get_caller_identity()["Account"] == root.id

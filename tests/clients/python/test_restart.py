@@ -5,7 +5,7 @@ import random
 import boto3
 import pytest
 from botocore.config import Config
-from server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server
+from server import Server
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def test_a_request_is_retried_until_the_server_is_back(server, mode):
     chime = boto3.client(
         "chime",
         endpoint_url=server.url,
-        aws_access_key_id=ROOT_ACCESS_KEY_ID,
-        aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
+        aws_access_key_id=server.credential.access_key_id,
+        aws_secret_access_key=server.credential.secret_access_key,
         config=Config(retries={"mode": mode, "total_max_attempts": 5}),
     )
     created = chime.create_account(Name="before")["Account"]
@@ -49,8 +49,8 @@ def test_a_page_token_outlives_the_server(server):
     chime = boto3.client(
         "chime",
         endpoint_url=server.url,
-        aws_access_key_id=ROOT_ACCESS_KEY_ID,
-        aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
+        aws_access_key_id=server.credential.access_key_id,
+        aws_secret_access_key=server.credential.secret_access_key,
     )
     for name in ["a", "b", "c"]:
         chime.create_account(Name=name)

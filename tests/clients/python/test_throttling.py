@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import pytest
 from botocore.config import Config
-from server import ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY, Server
+from server import Server
 
 RATE = 20
 BURST = 5
@@ -26,8 +26,8 @@ def client(server, mode, attempts, service="chime"):
     return boto3.client(
         service,
         endpoint_url=server.url,
-        aws_access_key_id=ROOT_ACCESS_KEY_ID,
-        aws_secret_access_key=ROOT_SECRET_ACCESS_KEY,
+        aws_access_key_id=server.credential.access_key_id,
+        aws_secret_access_key=server.credential.secret_access_key,
         config=Config(retries={"mode": mode, "total_max_attempts": attempts}),
     )
 
@@ -70,7 +70,7 @@ def test_sts_is_ridden_through_too(server, mode):
     sts = client(server, mode, 10, "sts")
     seen = refusals(sts, "sts")
     for _ in range(CALLS):
-        assert sts.get_caller_identity()["Arn"].endswith(":root")
+        assert sts.get_caller_identity()["Arn"] == server.credential.arn
     assert len(seen) > 0
     assert all(refusal["status_code"] == 400 for refusal in seen)
 
@@ -85,5 +85,5 @@ def test_who_does_not_retry_gets_the_modelled_exception(server, mode):
     assert answer["ResponseMetadata"]["HTTPStatusCode"] == 429
     assert answer["ResponseMetadata"]["HTTPHeaders"]["retry-after"] == "1"
     assert answer["Error"]["Code"] == "ThrottledClientException"
-    limit = f"--rate-caller-writes lets arn:aws:iam::111122223333:root ask {RATE} times a second"
+    limit = f"--rate-caller-writes lets {server.credential.arn} ask {RATE} times a second"
     assert limit in answer["Error"]["Message"]
