@@ -32,6 +32,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::sync::Arc;
 
 /// Returns every operation that the server knows, in the order of the resources.
 ///
@@ -459,7 +460,7 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Admission {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// When the request arrived.
     pub now: Timestamp,
     /// In which form the API answers.

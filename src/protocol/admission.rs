@@ -12,6 +12,7 @@ use crate::access::{
 use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
 use crate::store::Tx;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -90,7 +91,7 @@ impl Asked<'_> {
         let arns = caller.arns();
         let principal = Principal {
             aws_account_id: &caller.aws_account_id,
-            arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
+            arns: &arns.iter().map(Cow::as_ref).collect::<Vec<_>>(),
         };
         let context = &self.origin.conditions(caller, self.now);
         let request =
@@ -138,7 +139,7 @@ fn resource(
     resource: Resource,
     caller: &Caller,
     member: impl Fn(&str) -> Option<String>,
-) -> String {
+) -> Cow<'static, str> {
     let account = &caller.aws_account_id;
     let named = match resource {
         Resource::Any | Resource::Caller => None,
@@ -156,7 +157,7 @@ fn resource(
             member("PolicyArn").or_else(new)
         }
     };
-    named.unwrap_or_else(|| "*".to_owned())
+    named.map_or("*".into(), Cow::Owned)
 }
 
 /// Returns the exception of a denial: what the service model knows of the operation.
