@@ -116,7 +116,7 @@ impl Lists {
 
 fn admission(aws_account_id: &str) -> Admission {
     Admission {
-        caller: Caller::root(aws_account_id.to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        caller: Caller::root(aws_account_id.to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned()).into(),
         now: Timestamp::from_millisecond(0).expect("it is in range"),
         form: Form::Current,
         seed: [0; 32],

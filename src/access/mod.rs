@@ -57,7 +57,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn root_arn(aws_account_id: &str) -> String {
+/// Returns the ARN of the root of an AWS account.
+pub fn root_arn(aws_account_id: &str) -> String {
     format!("arn:aws:iam::{aws_account_id}:root")
 }
 

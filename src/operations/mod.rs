@@ -33,6 +33,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 /// Returns every operation that the server knows, in the order of the resources.
 ///
@@ -170,12 +171,13 @@ pub fn sts() -> Vec<Operation> {
 
 /// Returns the operation with a name. Those of other services than Chime's need not name theirs where
 /// Chime has none of the same name: `ListAccessKeys` is `iam:ListAccessKeys`.
-pub fn find(name: &str) -> Option<Operation> {
+pub fn find(name: &str) -> Option<&'static Operation> {
+    static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(table);
     let named = |line: &Operation| {
         let bare = line.name.split_once(':').map_or(line.name, |(_, bare)| bare);
         if line.name == name { Some(0) } else { (bare == name).then_some(1) }
     };
-    let found = table().into_iter().filter_map(|line| Some((named(&line)?, line)));
+    let found = TABLE.iter().filter_map(|line| Some((named(line)?, line)));
     found.min_by_key(|(distance, _)| *distance).map(|(_, line)| line)
 }
 
@@ -470,7 +472,7 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Admission {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// When the request arrived.
     pub now: Timestamp,
     /// In which form the API answers.

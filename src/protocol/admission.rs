@@ -12,6 +12,7 @@ use crate::access::{
 use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
 use crate::store::Tx;
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::iter;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -97,7 +98,8 @@ impl Asked<'_> {
             Resource::RenamedUser => member("NewUserName"),
             _ => None,
         };
-        let renamed = renamed.map(|name| access::arn::<UserRecord>(&caller.aws_account_id, &name));
+        let arn = |name: String| access::arn::<UserRecord>(&caller.aws_account_id, &name);
+        let renamed = renamed.map(|name| Cow::Owned(arn(name)));
         let mut decision = Decision::Allowed;
         for resource in iter::once(resource(kind, caller, tx, &member)?).chain(renamed) {
             decision = self.decide(&resource);
@@ -117,7 +119,7 @@ impl Asked<'_> {
         let arns = caller.arns();
         let principal = Principal {
             aws_account_id: &caller.aws_account_id,
-            arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
+            arns: &arns.iter().map(Cow::as_ref).collect::<Vec<_>>(),
         };
         let context = &self.origin.conditions(caller, self.now);
         let action = self.operation.action();
@@ -174,7 +176,7 @@ fn resource(
     caller: &Caller,
     tx: &Tx<'_>,
     member: &impl Fn(&str) -> Option<String>,
-) -> Result<String> {
+) -> Result<Cow<'static, str>> {
     let account = &caller.aws_account_id;
     let named = match resource {
         Resource::Any | Resource::Caller => None,
@@ -196,7 +198,7 @@ fn resource(
             member("PolicyArn").or_else(new)
         }
     };
-    Ok(named.unwrap_or_else(|| "*".to_owned()))
+    Ok(named.map_or("*".into(), Cow::Owned))
 }
 
 /// Returns the ARN of the user of an AWS account whose key this is.

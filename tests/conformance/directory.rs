@@ -309,29 +309,15 @@ fn domain(name: &str, domain_status: DomainStatus) -> DomainRecord {
 
 fn event(event_id: &str) -> AuditEventRecord {
     let event = json!({
-        "eventVersion": "1.08",
-        "userIdentity": {
-            "type": "Root",
-            "principalId": ROOT_AWS_ACCOUNT_ID,
-            "arn": format!("arn:aws:iam::{ROOT_AWS_ACCOUNT_ID}:root"),
-            "accountId": ROOT_AWS_ACCOUNT_ID,
-            "accessKeyId": ROOT_ACCESS_KEY_ID,
-        },
-        "eventTime": now(),
-        "eventSource": "chime.amazonaws.com",
-        "eventName": "CreateAccount",
-        "awsRegion": "us-east-1",
-        "sourceIPAddress": "127.0.0.1",
-        "userAgent": null,
-        "requestParameters": {"name": "a"},
-        "responseElements": null,
-        "requestID": event_id,
-        "eventID": event_id,
-        "readOnly": false,
-        "eventType": "AwsApiCall",
-        "managementEvent": true,
-        "recipientAccountId": ROOT_AWS_ACCOUNT_ID,
-        "eventCategory": "Management",
+        "a": ROOT_AWS_ACCOUNT_ID,
+        "t": now().as_millisecond(),
+        "e": event_id,
+        "q": event_id,
+        "n": "chime:CreateAccount",
+        "c": {"k": ROOT_ACCESS_KEY_ID},
+        "r": "us-east-1",
+        "i": "127.0.0.1",
+        "p": {"name": "a"},
     });
     serde_json::from_str(&event.to_string()).unwrap()
 }
