@@ -115,15 +115,15 @@ impl Client {
     /// Calls an operation by its name; answers the very text that it returned.
     pub fn call_text(&self, name: &str, members: Map<String, Value>) -> Result<String, CallError> {
         let operation = find(name).ok_or_else(|| CallError::Usage(unknown(name)))?;
-        let (target, body) = target_and_body(&operation, members)?;
+        let (target, body) = target_and_body(operation, members)?;
         for _ in 1..ATTEMPTS_MAX {
-            let response = self.send(&operation, &target, &body)?;
+            let response = self.send(operation, &target, &body)?;
             match retry_after(&response) {
                 Some(wait) => thread::sleep(wait),
-                None => return answer(&operation, response),
+                None => return answer(operation, response),
             }
         }
-        answer(&operation, self.send(&operation, &target, &body)?)
+        answer(operation, self.send(operation, &target, &body)?)
     }
 
     fn send(

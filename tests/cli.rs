@@ -242,6 +242,8 @@ const SETTINGS: &[&str] = &[
     "CAMPANILE_MAX_CONCURRENT_REQUESTS",
     "--max-connections",
     "CAMPANILE_MAX_CONNECTIONS",
+    "--quota",
+    "CAMPANILE_QUOTA",
 ];
 
 #[test]
@@ -356,6 +358,8 @@ fn settings_that_cannot_be_are_refused_by_name() {
         ("CAMPANILE_RATE_ACCOUNT_WRITES", "1e9", &["--rate-account-writes", "a rate is"]),
         ("CAMPANILE_MAX_CONCURRENT_REQUESTS", "-1", &["--max-concurrent-requests", "-1"]),
         ("CAMPANILE_MAX_CONNECTIONS", "many", &["--max-connections", "many"]),
+        ("CAMPANILE_QUOTA", "rooms=5", &["--quota", "'rooms'", "roles-per-account (1 to 100000)"]),
+        ("CAMPANILE_QUOTA", "roles-per-account=0", &["--quota", "'0'", "roles-per-account"]),
         ("CAMPANILE_LOG_FORMAT", "xml", &["--log-format", "xml", "json"]),
         ("CAMPANILE_LOG_LEVEL", "loud", &["--log-level", "loud"]),
         ("CAMPANILE_ROOT_AWS_ACCOUNT_ID", "12", &["CAMPANILE_ROOT_AWS_ACCOUNT_ID", "'12'"]),

@@ -87,8 +87,9 @@ fn fill(folder: &Path, count: usize) -> store::Result<()> {
 fn event(time: Timestamp) -> AuditEventRecord {
     let [event_id, request_id, account_id] =
         [(); 3].map(|()| uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string());
+    let milliseconds = time.as_millisecond();
     let event = format!(
-        r#"{{"eventVersion":"1.08","userIdentity":{{"type":"Root","principalId":"{AWS_ACCOUNT_ID}","arn":"arn:aws:iam::{AWS_ACCOUNT_ID}:root","accountId":"{AWS_ACCOUNT_ID}","accessKeyId":"{ACCESS_KEY_ID}"}},"eventTime":"{time}","eventSource":"chime.amazonaws.com","eventName":"CreateAccount","awsRegion":"us-east-1","sourceIPAddress":"127.0.0.1","userAgent":"Boto3/1.43.11","requestParameters":{{"name":"Account {account_id}"}},"responseElements":{{"account":{{"accountId":"{account_id}","accountStatus":"Active","accountType":"Team","awsAccountId":"{AWS_ACCOUNT_ID}","createdTimestamp":"{time}","defaultLicense":"Pro","name":"Account {account_id}","signinDelegateGroups":[],"supportedLicenses":["Basic","Pro"]}}}},"requestID":"{request_id}","eventID":"{event_id}","readOnly":false,"eventType":"AwsApiCall","managementEvent":true,"recipientAccountId":"{AWS_ACCOUNT_ID}","eventCategory":"Management"}}"#
+        r#"{{"a":"{AWS_ACCOUNT_ID}","t":{milliseconds},"e":"{event_id}","q":"{request_id}","n":"chime:CreateAccount","c":{{"k":"{ACCESS_KEY_ID}"}},"r":"us-east-1","i":"127.0.0.1","u":"Boto3/1.43.11","p":{{"name":"Account {account_id}"}},"o":{{"account":{{"accountId":"{account_id}","accountStatus":"Active","accountType":"Team","awsAccountId":"{AWS_ACCOUNT_ID}","createdTimestamp":"{time}","defaultLicense":"Pro","name":"Account {account_id}","signinDelegateGroups":[],"supportedLicenses":["Basic","Pro"]}}}}}}"#
     );
     serde_json::from_str(&event).unwrap()
 }

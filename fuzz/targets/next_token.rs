@@ -7,6 +7,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use campanile::access::policy::Decision;
+use campanile::access::quotas::Quotas;
 use campanile::access::{Caller, KEY_BYTES, Origin, Seal};
 use campanile::clock::Timestamp;
 use campanile::operations::users::links::LinkKey;
@@ -47,6 +48,7 @@ impl Lists {
                 link_key: LinkKey::new(b"the secret of this deployment"),
                 seal: Seal::new(&[1; KEY_BYTES]),
                 public_url: "http://127.0.0.1:8018".to_owned(),
+                quotas: Quotas::default(),
             },
             tokens: Vec::new(),
         };
@@ -114,7 +116,7 @@ impl Lists {
 
 fn admission(aws_account_id: &str) -> Admission {
     Admission {
-        caller: Caller::root(aws_account_id.to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned()),
+        caller: Caller::root(aws_account_id.to_owned(), "AKIAIOSFODNN7EXAMPLE".to_owned()).into(),
         now: Timestamp::from_millisecond(0).expect("it is in range"),
         form: Form::Current,
         seed: [0; 32],

@@ -3,6 +3,7 @@
 use super::policy::ConditionContext;
 use super::{RoleRecord, arn, root_arn};
 use crate::clock::Timestamp;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Who makes a request.
@@ -57,18 +58,18 @@ impl Caller {
     }
 
     /// Returns the ARN that `aws:PrincipalArn` means: of a session, that of its role.
-    pub fn principal_arn(&self) -> String {
+    pub fn principal_arn(&self) -> Cow<'_, str> {
         match &self.principal {
             Principal::AssumedRole { role_name, .. } => {
-                arn::<RoleRecord>(&self.aws_account_id, role_name)
+                arn::<RoleRecord>(&self.aws_account_id, role_name).into()
             }
-            _ => self.arn.clone(),
+            _ => Cow::Borrowed(&self.arn),
         }
     }
 
     /// Returns the ARNs that trust policies can know the caller by: a session's, and that of its role.
-    pub fn arns(&self) -> Vec<String> {
-        let mut arns = vec![self.arn.clone(), self.principal_arn()];
+    pub fn arns(&self) -> Vec<Cow<'_, str>> {
+        let mut arns = vec![Cow::Borrowed(self.arn.as_str()), self.principal_arn()];
         arns.dedup();
         arns
     }
@@ -94,32 +95,33 @@ pub struct Origin {
 
 impl Origin {
     /// Returns what conditions and policy variables can ask about a request.
-    pub fn conditions(&self, caller: &Caller, now: Timestamp) -> ConditionContext {
-        let mut context = ConditionContext::new();
-        context.insert("aws:CurrentTime", now.to_string());
-        context.insert("aws:EpochTime", (now.as_millisecond() / 1000).to_string());
-        context.insert("aws:PrincipalAccount", &caller.aws_account_id);
-        context.insert("aws:PrincipalArn", caller.principal_arn());
-        context.insert("aws:RequestedRegion", &self.region);
-        context.insert("aws:SecureTransport", self.secure_transport.to_string());
-        context.insert("aws:SourceIp", self.source_ip.to_string());
-        context.insert("aws:ViaAWSService", "false");
-        context.insert("aws:userid", &caller.user_id);
-        let kind = match &caller.principal {
-            Principal::DeploymentRoot | Principal::Root => "Account",
-            Principal::User { user_name } => {
-                context.insert("aws:username", user_name);
-                "User"
-            }
-            Principal::AssumedRole { .. } => "AssumedRole",
-        };
-        context.insert("aws:PrincipalType", kind);
-        if let Some(user_agent) = &self.user_agent {
-            context.insert("aws:UserAgent", user_agent);
-        }
-        if let Some(issued) = caller.session_issued {
-            context.insert("aws:TokenIssueTime", issued.to_string());
-        }
-        context
+    pub fn conditions<'a>(&'a self, caller: &'a Caller, now: Timestamp) -> ConditionContext<'a> {
+        ConditionContext::asking(move |key| self.condition(key, caller, now))
+    }
+
+    fn condition(&self, key: &str, caller: &Caller, now: Timestamp) -> Option<String> {
+        Some(match key {
+            "aws:currenttime" => now.to_string(),
+            "aws:epochtime" => (now.as_millisecond() / 1000).to_string(),
+            "aws:principalaccount" => caller.aws_account_id.clone(),
+            "aws:principalarn" => caller.principal_arn().into_owned(),
+            "aws:principaltype" => match &caller.principal {
+                Principal::DeploymentRoot | Principal::Root => "Account".to_owned(),
+                Principal::User { .. } => "User".to_owned(),
+                Principal::AssumedRole { .. } => "AssumedRole".to_owned(),
+            },
+            "aws:requestedregion" => self.region.clone(),
+            "aws:securetransport" => self.secure_transport.to_string(),
+            "aws:sourceip" => self.source_ip.to_string(),
+            "aws:tokenissuetime" => caller.session_issued?.to_string(),
+            "aws:useragent" => self.user_agent.clone()?,
+            "aws:userid" => caller.user_id.clone(),
+            "aws:username" => match &caller.principal {
+                Principal::User { user_name } => user_name.clone(),
+                _ => return None,
+            },
+            "aws:viaawsservice" => "false".to_owned(),
+            _ => return None,
+        })
     }
 }

@@ -13,13 +13,13 @@ use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Result, Table, Tx};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 /// A caller, the secret that its requests are signed with, and what it may do.
 #[derive(Clone, Debug)]
 pub struct Credential {
-    /// Whose credential it is.
-    pub caller: Caller,
+    /// Whose credential it is: every request of it has the same.
+    pub caller: Arc<Caller>,
     /// The secret.
     pub secret_access_key: Secret,
     /// What the caller may do.
@@ -81,6 +81,8 @@ pub struct Signed<'a> {
 /// The credentials that were found lately, and the policies that were compiled for them.
 #[derive(Debug, Default)]
 pub struct Credentials {
+    /// The deployment root's, which is in no map.
+    root: OnceLock<Arc<Credential>>,
     found: RwLock<HashMap<String, (u64, Arc<Credential>)>>,
     compiled: RwLock<HashMap<String, Arc<Policy>>>,
 }
@@ -100,7 +102,8 @@ impl Credentials {
         let Signed { access_key_id, session_token } = *signed;
         let session = match session_token {
             None if access_key_id == deployment.root_access_key_id => {
-                return Ok(Found::Credential(Arc::new(deployment.root())));
+                let root = self.root.get_or_init(|| Arc::new(deployment.root()));
+                return Ok(Found::Credential(Arc::clone(root)));
             }
             None => None,
             Some(token) => match Session::open(&deployment.seal, token) {
@@ -144,6 +147,7 @@ impl Credentials {
         let AccessKeyRecord { aws_account_id, user_name, .. } = record;
         let caller = Caller::root(aws_account_id, access_key_id.to_owned());
         let Some(user_name) = user_name else {
+            let caller = Arc::new(caller);
             return Ok(Some(Credential { caller, secret_access_key, grants: Grants::All }));
         };
         let user = UserRecord::find(tx, &caller.aws_account_id, &user_name)?.ok_or_else(|| {
@@ -152,7 +156,7 @@ impl Credentials {
         self.credential_of_user(
             tx,
             &user,
-            Credential { caller, secret_access_key, grants: Grants::All },
+            Credential { caller: Arc::new(caller), secret_access_key, grants: Grants::All },
         )
         .map(Some)
     }
@@ -163,7 +167,7 @@ impl Credentials {
         let root = Caller::root(session.aws_account_id, session.access_key_id);
         let caller = Caller { session_issued: Some(session.issued), principal, ..root };
         let credential = Credential {
-            caller,
+            caller: Arc::new(caller),
             secret_access_key: session.secret_access_key,
             grants: Grants::All,
         };
@@ -185,7 +189,8 @@ impl Credentials {
                 let of_session = session.policy.map(|policy| self.compiled(&policy)).transpose()?;
                 let grants =
                     Grants::Policies { of_identity: self.policies_of(tx, &role)?, of_session };
-                let caller = Caller { arn, user_id, ..credential.caller };
+                let root = Arc::unwrap_or_clone(credential.caller);
+                let caller = Arc::new(Caller { arn, user_id, ..root });
                 Ok(Some(Credential { caller, grants, ..credential }))
             }
         }
@@ -202,11 +207,11 @@ impl Credentials {
             arn: user.arn(),
             user_id: user.user_id.clone(),
             principal: Principal::User { user_name: user.user_name.clone() },
-            ..root.caller
+            ..Arc::unwrap_or_clone(root.caller)
         };
         let of_identity = self.policies_of(tx, user)?;
         let grants = Grants::Policies { of_identity, of_session: None };
-        Ok(Credential { caller, grants, ..root })
+        Ok(Credential { caller: Arc::new(caller), grants, ..root })
     }
 
     /// Returns the policies of a user or a role, compiled.

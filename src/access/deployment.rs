@@ -12,6 +12,7 @@ use rand::Rng;
 use rand::distr::{Distribution, StandardUniform};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 const TOKEN_SECRET: &str = "token-secret";
 
@@ -140,7 +141,7 @@ impl Deployment {
     pub fn root(&self) -> Credential {
         let root = Caller::root(self.root_aws_account_id.clone(), self.root_access_key_id.clone());
         Credential {
-            caller: Caller { principal: Principal::DeploymentRoot, ..root },
+            caller: Arc::new(Caller { principal: Principal::DeploymentRoot, ..root }),
             secret_access_key: self.root_secret_access_key.clone(),
             grants: Grants::All,
         }

@@ -1,6 +1,7 @@
 //! Users and roles as they are stored: who can sign requests, and what their policies let them do.
 
 use super::policy::{ROLE_POLICIES_CHARACTERS_MAX, USER_POLICIES_CHARACTERS_MAX};
+use super::quotas::Quota;
 use crate::clock::Timestamp;
 use crate::store::{Key, Record, Result, Table, Tx};
 use serde::{Deserialize, Serialize};
@@ -58,8 +59,8 @@ pub struct Permissions {
 pub trait Identity: Record + Clone {
     /// What stands in its ARN before the name.
     const KIND: &'static str;
-    /// What its quotas are called.
-    const QUOTAS: &'static str;
+    /// How many managed policies it may have.
+    const ATTACHED_QUOTA: Quota;
     /// How many characters that are not blank its inline policies may have together.
     const INLINE_CHARACTERS_MAX: usize;
 
@@ -79,7 +80,7 @@ pub trait Identity: Record + Clone {
 
 impl Identity for UserRecord {
     const KIND: &'static str = "user";
-    const QUOTAS: &'static str = "User";
+    const ATTACHED_QUOTA: Quota = Quota::ManagedPoliciesPerUser;
     const INLINE_CHARACTERS_MAX: usize = USER_POLICIES_CHARACTERS_MAX;
 
     fn aws_account_id(&self) -> &str {
@@ -101,7 +102,7 @@ impl Identity for UserRecord {
 
 impl Identity for RoleRecord {
     const KIND: &'static str = "role";
-    const QUOTAS: &'static str = "Role";
+    const ATTACHED_QUOTA: Quota = Quota::ManagedPoliciesPerRole;
     const INLINE_CHARACTERS_MAX: usize = ROLE_POLICIES_CHARACTERS_MAX;
 
     fn aws_account_id(&self) -> &str {

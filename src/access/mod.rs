@@ -5,8 +5,10 @@ mod caller;
 mod credentials;
 mod deployment;
 mod identities;
+mod last_used;
 mod policies;
 pub mod policy;
+pub mod quotas;
 pub mod rates;
 mod seal;
 mod sessions;
@@ -18,6 +20,7 @@ pub use credentials::{
 };
 pub use deployment::{Deployment, LAYOUT, RootSettings};
 pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn, parse_role_arn};
+pub use last_used::{AccessKeyLastUsedRecord, KeyUses};
 pub use policies::{PolicyRecord, PolicyVersionRecord, parse_policy_arn, policy_arn};
 pub use seal::{KEY_BYTES, MasterKey, NONCE_BYTES, Seal, Sealed, StoredSecret};
 pub use sessions::{Session, SessionOf, assumed_role_arn};
@@ -54,7 +57,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-fn root_arn(aws_account_id: &str) -> String {
+/// Returns the ARN of the root of an AWS account.
+pub fn root_arn(aws_account_id: &str) -> String {
     format!("arn:aws:iam::{aws_account_id}:root")
 }
 

@@ -1,5 +1,6 @@
 //! The settings of how much is served.
 
+use crate::access::quotas::{QuotaSetting, Quotas};
 use crate::access::rates::{Rate, Rates};
 use crate::server::Limits;
 use clap::Args;
@@ -38,6 +39,11 @@ pub(super) struct LimitArgs {
     #[arg(long, env = "CAMPANILE_MAX_CONNECTIONS", value_name = "COUNT")]
     #[arg(default_value_t = Limits::CONNECTIONS_MAX)]
     max_connections: u32,
+
+    /// Another number for a service quota of an AWS account, such as roles-per-account=2000; repeat
+    /// the flag, or separate by commas, for several. An unknown name lists those that there are
+    #[arg(long, env = "CAMPANILE_QUOTA", value_name = "NAME=VALUE", value_delimiter = ',')]
+    quota: Vec<QuotaSetting>,
 }
 
 impl LimitArgs {
@@ -45,6 +51,7 @@ impl LimitArgs {
         Limits {
             connections_max: self.max_connections,
             requests_max: self.max_concurrent_requests,
+            quotas: Quotas::default().with(&self.quota),
             rates: Rates {
                 account_reads: self.rate_account_reads,
                 account_writes: self.rate_account_writes,

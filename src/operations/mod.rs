@@ -20,6 +20,7 @@ use users::links::LinkKey;
 use users::{invites, suspension};
 
 use crate::access::policy::Decision;
+use crate::access::quotas::Quotas;
 use crate::access::{Caller, Origin, Seal, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
@@ -32,6 +33,7 @@ use rand::{Rng, SeedableRng};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
+use std::sync::{Arc, LazyLock};
 
 /// Returns every operation that the server knows, in the order of the resources.
 ///
@@ -111,11 +113,13 @@ fn iam() -> Vec<Operation> {
         iam_write("iam:CreateAccessKey", "/campanile/iam?operation=create-access-key", iam::access_keys::create_access_key).on(Resource::User),
         iam_read("iam:ListAccessKeys", "/campanile/iam?operation=list-access-keys", iam::access_keys::list_access_keys).on(Resource::User),
         iam_write("iam:UpdateAccessKey", "/campanile/iam?operation=update-access-key", iam::access_keys::update_access_key).on(Resource::User),
+        iam_read("iam:GetAccessKeyLastUsed", "/campanile/iam?operation=get-access-key-last-used", iam::access_keys::get_access_key_last_used).on(Resource::AccessKey),
         iam_write("iam:DeleteAccessKey", "/campanile/iam?operation=delete-access-key", iam::access_keys::delete_access_key).on(Resource::User),
 
         iam_write("iam:CreateUser", "/campanile/iam?operation=create-user", iam::users::create_user).on(Resource::User),
         iam_read("iam:GetUser", "/campanile/iam?operation=get-user", iam::users::get_user).on(Resource::User),
         iam_read("iam:ListUsers", "/campanile/iam?operation=list-users", iam::users::list_users),
+        iam_write("iam:UpdateUser", "/campanile/iam?operation=update-user", iam::users::update_user).on(Resource::RenamedUser),
         iam_write("iam:DeleteUser", "/campanile/iam?operation=delete-user", iam::users::delete_user).on(Resource::User),
         iam_write("iam:PutUserPolicy", "/campanile/iam?operation=put-user-policy", iam::attachments::put_user_policy).on(Resource::User),
         iam_read("iam:GetUserPolicy", "/campanile/iam?operation=get-user-policy", iam::attachments::get_user_policy).on(Resource::User),
@@ -142,6 +146,7 @@ fn iam() -> Vec<Operation> {
         iam_write("iam:CreatePolicy", "/campanile/iam?operation=create-policy", iam::policies::create_policy).on(Resource::Policy),
         iam_read("iam:GetPolicy", "/campanile/iam?operation=get-policy", iam::policies::get_policy).on(Resource::Policy),
         iam_read("iam:ListPolicies", "/campanile/iam?operation=list-policies", iam::policies::list_policies),
+        iam_read("iam:ListEntitiesForPolicy", "/campanile/iam?operation=list-entities-for-policy", iam::entities::list_entities_for_policy).on(Resource::Policy),
         iam_write("iam:DeletePolicy", "/campanile/iam?operation=delete-policy", iam::policies::delete_policy).on(Resource::Policy),
         iam_write("iam:CreatePolicyVersion", "/campanile/iam?operation=create-policy-version", iam::policies::create_policy_version).on(Resource::Policy),
         iam_read("iam:GetPolicyVersion", "/campanile/iam?operation=get-policy-version", iam::policies::get_policy_version).on(Resource::Policy),
@@ -166,12 +171,13 @@ pub fn sts() -> Vec<Operation> {
 
 /// Returns the operation with a name. Those of other services than Chime's need not name theirs where
 /// Chime has none of the same name: `ListAccessKeys` is `iam:ListAccessKeys`.
-pub fn find(name: &str) -> Option<Operation> {
+pub fn find(name: &str) -> Option<&'static Operation> {
+    static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(table);
     let named = |line: &Operation| {
         let bare = line.name.split_once(':').map_or(line.name, |(_, bare)| bare);
         if line.name == name { Some(0) } else { (bare == name).then_some(1) }
     };
-    let found = table().into_iter().filter_map(|line| Some((named(&line)?, line)));
+    let found = TABLE.iter().filter_map(|line| Some((named(line)?, line)));
     found.min_by_key(|(distance, _)| *distance).map(|(_, line)| line)
 }
 
@@ -252,6 +258,11 @@ pub enum Resource {
     Caller,
     /// A user, by the request's `UserName`; the caller, where it names none.
     User,
+    /// A user, by the request's `UserName`, and by the `NewUserName` that it is to have: both must be
+    /// allowed, as in IAM, so that nobody takes a name that policies let do more.
+    RenamedUser,
+    /// The user whose key the request's `AccessKeyId` is; nobody can be named for a root's key.
+    AccessKey,
     /// A role, by the request's `RoleName`.
     Role,
     /// A role, by the request's `RoleArn`; the role has a say in it.
@@ -378,6 +389,8 @@ pub struct Terms {
     pub seal: Seal,
     /// Where people's browsers find the server.
     pub public_url: String,
+    /// How many of a thing an AWS account may have.
+    pub quotas: Quotas,
 }
 
 /// Everything an operation may know besides its request.
@@ -459,7 +472,7 @@ impl<'a> Context<'a> {
 #[derive(Clone, Debug)]
 pub struct Admission {
     /// Who asks.
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     /// When the request arrived.
     pub now: Timestamp,
     /// In which form the API answers.

@@ -216,7 +216,7 @@ fn trusting_role(cx: &Context<'_>, request: &AssumeRoleRequest) -> Result<RoleRe
         context.insert("sts:ExternalId", &**external_id);
     }
     let (arns, resource) = (cx.caller.arns(), role.arn());
-    let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
+    let arns: Vec<&str> = arns.iter().map(AsRef::as_ref).collect();
     let trusts = |aws_account_id: &str| {
         let principal = Principal { aws_account_id, arns: &arns };
         let request = Request {

@@ -6,13 +6,15 @@ use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
 use crate::access::policy::{self, Decision, Principal};
 use crate::access::{
-    self, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed, UserRecord,
-    policy_arn,
+    self, AccessKeyRecord, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed,
+    UserRecord, policy_arn,
 };
 use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
 use crate::store::Tx;
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::iter;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// The operations whose model has `AccessDeniedException`; the others have `ForbiddenException`.
@@ -54,12 +56,14 @@ impl Api {
                 return Err(Error::new(Exception::ExpiredTokenException, message));
             }
         };
-        let now = now.into();
+        let instant = now.into();
         // Before a key is derived, so that only keys of these days and this service are kept.
-        signature.verify_scope(service, now)?;
+        signature.verify_scope(service, instant)?;
         let key = self.signing_keys.get(&signature, &credential);
-        signature.verify(request, service, now, &key)?;
-        Ok((credential, signature.scope().region.to_string()))
+        signature.verify(request, service, instant, &key)?;
+        let region = signature.scope().region.to_string();
+        self.key_uses.note(&credential.caller, service, &region, now);
+        Ok((credential, region))
     }
 }
 
@@ -75,7 +79,11 @@ impl Asked<'_> {
     /// Refuses a caller who may not do what it asks for; else returns what its own policies say, which
     /// is not the last word where an operation asks others, too. Of the members, only the one that
     /// names the resource is looked at, and only for operations that have one.
-    pub(super) fn authorise(&self, member: impl Fn(&str) -> Option<String>) -> Result<Decision> {
+    pub(super) fn authorise(
+        &self,
+        tx: &Tx<'_>,
+        member: impl Fn(&str) -> Option<String>,
+    ) -> Result<Decision> {
         let Credential { caller, grants, .. } = self.credential;
         if self.operation.resource == Resource::Caller {
             return Ok(Decision::Allowed);
@@ -85,36 +93,65 @@ impl Asked<'_> {
         if matches!(grants, Grants::All) {
             return Ok(Decision::Allowed);
         }
-        let action = self.operation.action();
-        let resource = resource(self.operation.resource, caller, member);
+        let kind = self.operation.resource;
+        let renamed = match kind {
+            Resource::RenamedUser => member("NewUserName"),
+            _ => None,
+        };
+        let arn = |name: String| access::arn::<UserRecord>(&caller.aws_account_id, &name);
+        let renamed = renamed.map(|name| Cow::Owned(arn(name)));
+        let mut decision = Decision::Allowed;
+        for resource in iter::once(resource(kind, caller, tx, &member)?).chain(renamed) {
+            decision = self.decide(&resource);
+            // The role itself may trust the caller.
+            let has_role_a_say =
+                decision == Decision::ImplicitDeny && kind == Resource::RoleToAssume;
+            if decision != Decision::Allowed && !has_role_a_say {
+                return Err(self.refusal(decision, &resource, &member));
+            }
+        }
+        Ok(decision)
+    }
+
+    /// Returns what the caller's own policies say of what is asked for.
+    fn decide(&self, resource: &str) -> Decision {
+        let Credential { caller, grants, .. } = self.credential;
         let arns = caller.arns();
         let principal = Principal {
             aws_account_id: &caller.aws_account_id,
-            arns: &arns.iter().map(String::as_str).collect::<Vec<_>>(),
+            arns: &arns.iter().map(Cow::as_ref).collect::<Vec<_>>(),
         };
         let context = &self.origin.conditions(caller, self.now);
-        let request =
-            policy::Request { principal: &principal, action, resource: &resource, context };
-        let because = match grants.decide(&request) {
-            Decision::Allowed => return Ok(Decision::Allowed),
-            // The role itself may trust the caller.
-            Decision::ImplicitDeny if self.operation.resource == Resource::RoleToAssume => {
-                return Ok(Decision::ImplicitDeny);
-            }
+        let action = self.operation.action();
+        grants.decide(&policy::Request { principal: &principal, action, resource, context })
+    }
+
+    fn refusal(
+        &self,
+        decision: Decision,
+        resource: &str,
+        member: &impl Fn(&str) -> Option<String>,
+    ) -> Error {
+        let action = self.operation.action();
+        let because = match decision {
             Decision::ExplicitDeny => {
                 "with an explicit deny in an identity-based policy".to_owned()
             }
-            Decision::ImplicitDeny => {
+            Decision::Allowed | Decision::ImplicitDeny => {
                 format!("because no identity-based policy allows the {action} action")
             }
         };
         let on = match self.operation.resource {
             Resource::Any | Resource::Caller => String::new(),
+            // Whose it is, and whether there is such a key, is not told.
+            Resource::AccessKey => {
+                format!(" on resource: access key {}", member("AccessKeyId").unwrap_or_default())
+            }
             _ => format!(" on resource: {resource}"),
         };
-        let arn = &caller.arn;
+        let arn = &self.credential.caller.arn;
         let message = format!("User: {arn} is not authorized to perform: {action}{on} {because}");
-        Err(Error::new(denial(self.operation), message))
+        Error::new(denial(self.operation), message)
     }
 
     /// Keeps the sessions of `GetSessionToken` from IAM, as AWS does where no second factor was shown:
@@ -137,26 +174,38 @@ impl Asked<'_> {
 fn resource(
     resource: Resource,
     caller: &Caller,
-    member: impl Fn(&str) -> Option<String>,
-) -> String {
+    tx: &Tx<'_>,
+    member: &impl Fn(&str) -> Option<String>,
+) -> Result<Cow<'static, str>> {
     let account = &caller.aws_account_id;
     let named = match resource {
         Resource::Any | Resource::Caller => None,
         Resource::RoleToAssume => member("RoleArn"),
-        Resource::User => {
+        Resource::User | Resource::RenamedUser => {
             let own = match &caller.principal {
                 access::Principal::User { user_name } => Some(user_name.clone()),
                 _ => None,
             };
             member("UserName").or(own).map(|name| access::arn::<UserRecord>(account, &name))
         }
+        Resource::AccessKey => match member("AccessKeyId") {
+            Some(access_key_id) => owner(tx, account, &access_key_id)?,
+            None => None,
+        },
         Resource::Role => member("RoleName").map(|name| access::arn::<RoleRecord>(account, &name)),
         Resource::Policy => {
             let new = || member("PolicyName").map(|name| policy_arn(account, &name));
             member("PolicyArn").or_else(new)
         }
     };
-    named.unwrap_or_else(|| "*".to_owned())
+    Ok(named.map_or("*".into(), Cow::Owned))
+}
+
+/// Returns the ARN of the user of an AWS account whose key this is.
+fn owner(tx: &Tx<'_>, aws_account_id: &str, access_key_id: &str) -> Result<Option<String>> {
+    let key = AccessKeyRecord::find(tx, access_key_id)?;
+    let key = key.filter(|key| key.aws_account_id == aws_account_id && key.user_name.is_some());
+    Ok(key.map(|key| key.arn()))
 }
 
 /// Returns the exception of a denial: what the service model knows of the operation.

@@ -1,7 +1,7 @@
 //! Which calls leave an event, and how it gets into the store with what it tells of.
 
 use super::error::Result;
-use super::{Api, guarded};
+use super::{Api, guarded, random_bytes};
 use crate::clock::Timestamp;
 use crate::operations::audit::{self, AuditEventRecord, Draft};
 use crate::operations::{Admission, Call, Operation};
@@ -39,7 +39,7 @@ impl EventIds {
         let after = |last: u64| begin.max(last + 1);
         let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(after(it)));
         let id = after(last.unwrap_or_else(|last| last));
-        let mut random: [u8; 10] = rand::random();
+        let mut random: [u8; 10] = random_bytes();
         let [.., high, low] = id.to_be_bytes();
         (random[0], random[1]) = (high, low);
         let milliseconds = id >> COUNTER_BITS;

@@ -14,8 +14,9 @@ pub mod sigv4;
 mod strict;
 
 use crate::access::policy::Decision;
+use crate::access::quotas::Quotas;
 use crate::access::rates::{RateLimits, Rates};
-use crate::access::{Credential, Credentials, Deployment, Origin};
+use crate::access::{Credential, Credentials, Deployment, KeyUses, Origin};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
@@ -90,6 +91,7 @@ pub struct Api {
     credentials: Credentials,
     signing_keys: SigningKeys,
     rate_limits: RateLimits,
+    key_uses: Arc<KeyUses>,
 }
 
 /// How the API is set up beside its store.
@@ -106,8 +108,12 @@ pub struct Setup {
     pub public_url: String,
     /// How often callers may ask.
     pub rates: Rates,
+    /// How many of a thing an AWS account may have.
+    pub quotas: Quotas,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where the uses of access keys are noted.
+    pub key_uses: Arc<KeyUses>,
 }
 
 /// Has all the mail tried that is due by now, and waits for that as long as a client can be made to
@@ -155,6 +161,7 @@ impl Api {
             link_key: LinkKey::new(deployment.token_secret.expose().as_bytes()),
             seal: deployment.seal.clone(),
             public_url: setup.public_url,
+            quotas: setup.quotas,
         };
         Self {
             terms,
@@ -166,6 +173,7 @@ impl Api {
             store,
             deployment,
             rate_limits: RateLimits::new(&setup.rates, &clock),
+            key_uses: setup.key_uses,
             clock,
             router: Router::new(table(), sts()),
             credentials: Credentials::default(),
@@ -265,10 +273,10 @@ impl Api {
         self.throttle(&credential.caller, operation, &request.headers)?;
         let (now, origin) = (self.clock.now(), request.origin(region));
         let mut admission = Admission {
-            caller: credential.caller.clone(),
+            caller: Arc::clone(&credential.caller),
             now,
             form,
-            seed: rand::random(),
+            seed: random_bytes(),
             request_id: request_id.to_owned(),
             origin,
             decision: Decision::Allowed,
@@ -281,7 +289,7 @@ impl Api {
         let prepared = guarded(|| {
             let asked =
                 Asked { credential: &credential, operation, origin: &admission.origin, now };
-            let decision = asked.authorise(|name| members.as_ref().ok()?.text(name))?;
+            let decision = asked.authorise(&tx, |name| members.as_ref().ok()?.text(name))?;
             let members = members?;
             let calls = (operation.prepare(&members)?, operation.prepare_after_delivery(&members)?);
             Ok((calls, decision))
@@ -351,11 +359,11 @@ impl Request {
 
     /// Returns where the request came from, signed for a region.
     fn origin(&self, region: String) -> Origin {
-        let user_agent = self.headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+        let user_agent = self.headers.get(USER_AGENT);
         Origin {
             source_ip: self.peer.source_ip,
             secure_transport: self.peer.secure_transport,
-            user_agent: user_agent.map(|it| String::from_utf8_lossy(it).into_owned()),
+            user_agent: user_agent.map(text),
             region,
         }
     }
@@ -367,6 +375,15 @@ impl Request {
             headers: &self.headers,
             body: &self.body,
         }
+    }
+}
+
+/// Returns what a header says, with a mark in the place of what is not UTF-8. Most headers are, and
+/// `from_utf8_lossy` takes five times as long to find that out.
+fn text(value: &HeaderValue) -> String {
+    match std::str::from_utf8(value.as_bytes()) {
+        Ok(text) => text.to_owned(),
+        Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
     }
 }
 
@@ -396,7 +413,14 @@ fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
 
 /// Returns a fresh id for an answer.
 pub fn new_request_id() -> String {
-    uuid::Builder::from_random_bytes(rand::random()).into_uuid().to_string()
+    uuid::Builder::from_random_bytes(random_bytes()).into_uuid().to_string()
+}
+
+/// Returns bytes that nobody can guess, all from one draw: `rand::random` draws for each of them.
+fn random_bytes<const N: usize>() -> [u8; N] {
+    let mut bytes = [0; N];
+    rand::fill(&mut bytes);
+    bytes
 }
 
 /// Returns a request id as a header's value.

@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use crate::access::Caller;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The operation of what reached none, or was refused before that was looked at.
 pub const UNKNOWN: &str = "unknown";
@@ -11,17 +11,8 @@ pub const UNKNOWN: &str = "unknown";
 #[derive(Debug, Default)]
 pub struct Outcome {
     operation: OnceLock<&'static str>,
-    caller: OnceLock<CallerNames>,
+    caller: OnceLock<Arc<Caller>>,
     error: OnceLock<&'static str>,
-}
-
-/// Who made a request.
-#[derive(Debug)]
-pub struct CallerNames {
-    /// The caller's ARN.
-    pub arn: String,
-    /// The key that signed.
-    pub access_key_id: String,
 }
 
 impl Outcome {
@@ -36,8 +27,8 @@ impl Outcome {
     }
 
     /// Returns who made the request, once that is proved.
-    pub fn caller(&self) -> Option<&CallerNames> {
-        self.caller.get()
+    pub fn caller(&self) -> Option<&Caller> {
+        self.caller.get().map(Arc::as_ref)
     }
 
     /// Returns the name of the exception that answers the request, if one does.
@@ -50,11 +41,8 @@ impl Outcome {
         self.operation.get_or_init(|| operation);
     }
 
-    pub(super) fn note_caller(&self, caller: &Caller) {
-        self.caller.get_or_init(|| CallerNames {
-            arn: caller.arn.clone(),
-            access_key_id: caller.access_key_id.clone(),
-        });
+    pub(super) fn note_caller(&self, caller: &Arc<Caller>) {
+        self.caller.get_or_init(|| Arc::clone(caller));
     }
 
     /// Notes the error that answers the request.

@@ -1,5 +1,6 @@
 //! How much a server takes on: settings, for what other limits of its are constants.
 
+use crate::access::quotas::Quotas;
 use crate::access::rates::Rates;
 use tokio::sync::Semaphore;
 
@@ -12,6 +13,8 @@ pub struct Limits {
     pub requests_max: u32,
     /// How often callers may ask.
     pub rates: Rates,
+    /// How many of a thing an AWS account may have.
+    pub quotas: Quotas,
 }
 
 impl Limits {
@@ -27,6 +30,7 @@ impl Default for Limits {
             connections_max: Self::CONNECTIONS_MAX,
             requests_max: Self::REQUESTS_MAX,
             rates: Rates::default(),
+            quotas: Quotas::default(),
         }
     }
 }

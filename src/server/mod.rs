@@ -24,14 +24,14 @@ pub use public_url::PublicUrl;
 pub use spans::OtlpEndpoint;
 pub use tls::Tls;
 
-use crate::access::{Deployment, LAYOUT, RootSettings};
+use crate::access::{Deployment, KeyUses, LAYOUT, RootSettings};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::operations::layout;
 use crate::operations::users::links::LinkKey;
 use crate::protocol::{Api, Audit, Setup};
 use crate::store::{self, Location, Position, Store, Tx};
-use duties::{Bell, Duties, Links, Postman, Shipper, Sweeper, Verifier};
+use duties::{Bell, Duties, Links, Postman, Recorder, Shipper, Sweeper, Verifier};
 use http::{Front, Listening};
 use metrics::Exposed;
 use observer::Observer;
@@ -178,7 +178,7 @@ impl Server {
             public_url: settings.public_url.unwrap_or(url),
         };
         let (duties, mut setup) = beside.set_up(settings.mail, settings.dns, settings.audit);
-        setup.rates = settings.limits.rates;
+        (setup.rates, setup.quotas) = (settings.limits.rates, settings.limits.quotas);
         let Settings { tls, cors_origins, access_log, limits, .. } = settings;
         let exposed =
             Exposed { metrics: Arc::clone(&metrics), store: Arc::clone(&store), tls: tls.clone() };
@@ -273,6 +273,9 @@ impl Beside<'_> {
             audit_retention_days: audit.retention_days,
         };
         duties.add(sweeper, Bell::default());
+        let (store, clock) = shared();
+        let uses: Arc<KeyUses> = Arc::clone(&setup.key_uses);
+        duties.add(Recorder { store, clock, uses }, Bell::default());
         setup.audit = Audit { reads: audit.reads, ships: audit.log.is_some() };
         if let Some(log) = audit.log {
             let (store, clock) = shared();

@@ -109,8 +109,11 @@ struct Stored<R> {
 
 /// Writes a record as it is stored: JSON with its version.
 pub(super) fn encode<R: Record>(record: &R) -> Vec<u8> {
-    serde_json::to_vec(&Stored { version: R::VERSION, record })
-        .expect("records hold only what JSON can express")
+    // Most records are some hundred bytes, and need not be moved while they are written.
+    let mut bytes = Vec::with_capacity(512);
+    serde_json::to_writer(&mut bytes, &Stored { version: R::VERSION, record })
+        .expect("records hold only what JSON can express");
+    bytes
 }
 
 /// Reads a record, of this version or an older one.

@@ -4,6 +4,9 @@ use super::page::{Page, Position};
 use super::record::{Record, decode, encode};
 use super::{Batch, Error, Key, KeyRange, Result, Transaction};
 
+/// How many entries are held at a time while they are counted.
+const COUNTED_MAX: usize = 500;
+
 /// An open transaction. What it writes is buffered: only the store commits it.
 pub struct Tx<'a> {
     snapshot: &'a dyn Transaction,
@@ -48,6 +51,40 @@ impl<'a> Tx<'a> {
     /// Tells whether any key begins with this one.
     pub fn any(&self, beginning: &Key) -> Result<bool> {
         Ok(!self.scan(&beginning.prefixed(), 1)?.is_empty())
+    }
+
+    /// Returns the first keys of records that have a mark, or of those whose mark comes after a
+    /// position. The mark is followed by the record's key, which begins with `of`.
+    pub fn marked(
+        &self,
+        mark: &Key,
+        of: &Key,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<Vec<Key>> {
+        let mut range = mark.clone().followed_by(of).prefixed();
+        if let Some(position) = after {
+            range = range.after(position.as_bytes());
+        }
+        let length = mark.as_bytes().len();
+        let marks = self.scan(&range, limit)?.into_iter();
+        Ok(marks.map(|(mut mark, _)| Key::from_bytes(mark.split_off(length))).collect())
+    }
+
+    /// Counts the keys that begin with this one, up to `max`.
+    pub fn count(&self, beginning: &Key, max: usize) -> Result<usize> {
+        let mut range = beginning.prefixed();
+        let mut count = 0;
+        while count < max {
+            let asked = (max - count).min(COUNTED_MAX);
+            let entries = self.scan(&range, asked)?;
+            count += entries.len();
+            match entries.last() {
+                Some((last, _)) if entries.len() == asked => range = range.after(last),
+                _ => break,
+            }
+        }
+        Ok(count)
     }
 
     /// Adds a record whose key is new. Where it would take what another record has, nothing is
@@ -241,8 +278,30 @@ impl Writes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Access, Engine, Memory};
+    use crate::store::{Access, Engine, Memory, Table};
     use proptest::prelude::*;
+    use std::ops::Range;
+
+    /// More than are held at a time, some of them committed and some only written.
+    #[test]
+    fn entries_are_counted_as_far_as_they_matter() {
+        let engine = Memory::default();
+        let key = |number: u64| Key::of(Table::Accounts).string("a").number(number).into_bytes();
+        let put = |numbers: Range<u64>| -> Batch {
+            numbers.map(|number| (key(number), Some(vec![]))).collect()
+        };
+        engine.begin(Access::Write).unwrap().commit(&put(0..900)).unwrap();
+        let snapshot = engine.begin(Access::Write).unwrap();
+        let mut writes = Writes { batch: put(800..1200), undo: Vec::new() };
+        writes.batch.insert(key(1), None);
+        writes.batch.insert(Key::of(Table::Accounts).string("b").into_bytes(), Some(vec![]));
+        let tx = Tx::writing(snapshot.as_ref(), &mut writes);
+        let count = |max| tx.count(&Key::of(Table::Accounts).string("a"), max).unwrap();
+        for max in [0, 1, 499, 500, 501, 1000, 1198, 1199] {
+            assert_eq!(count(max), max);
+        }
+        assert_eq!((count(1200), count(usize::MAX)), (1199, 1199));
+    }
 
     proptest! {
         #[test]

@@ -3,7 +3,7 @@
 
 use crate::harness::{Client, Options, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, Server};
 use crate::model::{Operation, model};
-use campanile::access::{AccessKeyRecord, KEY_BYTES, Seal};
+use campanile::access::{AccessKeyLastUsedRecord, AccessKeyRecord, KEY_BYTES, Seal};
 use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::{DomainRecord, DomainStatus};
@@ -26,6 +26,8 @@ const TEAM_ACCOUNT_ID: &str = "another";
 /// A user with a value in every member.
 const USER_ID: &str = "1ab2345c-67de-8901-f23g-45h678901j2k";
 const INVITED: &str = "invited@example.com";
+/// The random bytes of an access key that was used.
+const USED_KEY: [u8; 52] = [3; 52];
 /// A policy of AWS's own, which every AWS account has.
 const AWS_POLICY_ARN: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
 const POLICY_NAME: &str = "policy";
@@ -80,10 +82,16 @@ fn start(options: Options) -> Server {
         tx.insert(&event("1"))?;
         tx.insert(&event("2"))?;
         for key in [[1; 52], [2; 52]] {
-            let (aws_account_id, seal) = ("444455556666".to_owned(), Seal::new(&[1; KEY_BYTES]));
-            tx.insert(&AccessKeyRecord::generate(aws_account_id, None, now(), &key, &seal).0)?;
+            tx.insert(&access_key("444455556666", None, &key))?;
         }
-        Ok(())
+        let used = access_key(ROOT_AWS_ACCOUNT_ID, Some("one-of-two"), &USED_KEY);
+        tx.insert(&AccessKeyLastUsedRecord {
+            access_key_id: used.access_key_id.clone(),
+            last_used_date: now(),
+            service_name: "chime".to_owned(),
+            region: "us-east-1".to_owned(),
+        })?;
+        tx.insert(&used)
     })
 }
 
@@ -106,7 +114,7 @@ pub fn is_id(operation: &Operation, member: &str) -> bool {
 /// Tells whether a well-formed value can be in the way of something that is there already.
 pub fn may_conflict(operation: &Operation, member: &str) -> bool {
     match member {
-        "DirectoryId" | "Email" | "SupportedLicenses" => true,
+        "DirectoryId" | "Email" | "NewUserName" | "SupportedLicenses" => true,
         "UserName" => operation.name == "iam:CreateUser",
         "RoleName" => operation.name == "iam:CreateRole",
         "PolicyName" => operation.name == "iam:CreatePolicy",
@@ -156,6 +164,9 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
         }
         "DirectoryId" => Some("d-906717dc08".into()),
         "SupportedLicenses" => Some(json!(LICENSES)),
+        "AccessKeyId" if operation.name == "iam:GetAccessKeyLastUsed" => {
+            Some(access_key(ROOT_AWS_ACCOUNT_ID, None, &USED_KEY).access_key_id.into())
+        }
         "AccessKeyId" => {
             let user_name = new_identity(client, operation, "User");
             let made = client.ok("CreateAccessKey", json!({"UserName": user_name}));
@@ -167,6 +178,7 @@ pub fn existing(client: &Client, operation: &Operation, member: &str) -> Option<
         "UserName" if model().input(operation)?.members.contains_key("AccessKeyId") => {
             Some(OWNER.with_borrow(Clone::clone).into())
         }
+        "NewUserName" => Some(fresh().into()),
         "UserName" => Some(new_identity(client, operation, "User").into()),
         "RoleName" if operation.name == "iam:CreateRole" => Some(fresh().into()),
         "RoleName" => Some(new_identity(client, operation, "Role").into()),
@@ -249,6 +261,12 @@ fn policy_for(client: &Client, operation: &Operation) -> String {
     let policy = json!({"PolicyName": name, "PolicyDocument": ALLOW});
     let made = client.ok("iam:CreatePolicy", policy);
     let arn = made["Policy"]["Arn"].as_str().unwrap().to_owned();
+    if operation.name == "iam:ListEntitiesForPolicy" {
+        for kind in ["User", "Role"] {
+            let of = json!({format!("{kind}Name"): new_identity(client, operation, kind), "PolicyArn": arn});
+            client.ok(&format!("iam:Attach{kind}Policy"), of);
+        }
+    }
     if operation.name == "iam:DeletePolicyVersion" {
         let version = json!({"PolicyArn": arn, "PolicyDocument": ALLOW});
         client.ok("iam:CreatePolicyVersion", version);
@@ -267,6 +285,16 @@ fn now() -> Timestamp {
     campanile::clock::Clock::system().now()
 }
 
+/// Makes a key that nobody can sign with: the server's seal is another.
+fn access_key(
+    aws_account_id: &str,
+    user_name: Option<&str>,
+    random: &[u8; AccessKeyRecord::RANDOM_BYTES],
+) -> AccessKeyRecord {
+    let (seal, user_name) = (Seal::new(&[1; KEY_BYTES]), user_name.map(str::to_owned));
+    AccessKeyRecord::generate(aws_account_id.to_owned(), user_name, now(), random, &seal).0
+}
+
 fn domain(name: &str, domain_status: DomainStatus) -> DomainRecord {
     DomainRecord {
         aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
@@ -281,29 +309,15 @@ fn domain(name: &str, domain_status: DomainStatus) -> DomainRecord {
 
 fn event(event_id: &str) -> AuditEventRecord {
     let event = json!({
-        "eventVersion": "1.08",
-        "userIdentity": {
-            "type": "Root",
-            "principalId": ROOT_AWS_ACCOUNT_ID,
-            "arn": format!("arn:aws:iam::{ROOT_AWS_ACCOUNT_ID}:root"),
-            "accountId": ROOT_AWS_ACCOUNT_ID,
-            "accessKeyId": ROOT_ACCESS_KEY_ID,
-        },
-        "eventTime": now(),
-        "eventSource": "chime.amazonaws.com",
-        "eventName": "CreateAccount",
-        "awsRegion": "us-east-1",
-        "sourceIPAddress": "127.0.0.1",
-        "userAgent": null,
-        "requestParameters": {"name": "a"},
-        "responseElements": null,
-        "requestID": event_id,
-        "eventID": event_id,
-        "readOnly": false,
-        "eventType": "AwsApiCall",
-        "managementEvent": true,
-        "recipientAccountId": ROOT_AWS_ACCOUNT_ID,
-        "eventCategory": "Management",
+        "a": ROOT_AWS_ACCOUNT_ID,
+        "t": now().as_millisecond(),
+        "e": event_id,
+        "q": event_id,
+        "n": "chime:CreateAccount",
+        "c": {"k": ROOT_ACCESS_KEY_ID},
+        "r": "us-east-1",
+        "i": "127.0.0.1",
+        "p": {"name": "a"},
     });
     serde_json::from_str(&event.to_string()).unwrap()
 }

@@ -92,7 +92,10 @@ fn what_satisfies_a_shape_is_taken() {
         let server = server();
         let client = server.client();
         let members = model().input(operation).into_iter().flat_map(|input| &input.members);
-        for (name, member) in members.filter(|(name, _)| !is_token(name)) {
+        let mut members: Vec<_> = members.filter(|(name, _)| !is_token(name)).collect();
+        // What nothing has is asked for before anything can get it.
+        members.sort_by_key(|(name, _)| !is_id(operation, name));
+        for (name, member) in members {
             let spellings = match member.location {
                 Location::Body => &SPELLINGS[..1],
                 _ => &SPELLINGS[..],

@@ -2,6 +2,7 @@
 
 mod domains;
 mod mail;
+mod recorder;
 mod sweeper;
 
 /// A day, as clocks are moved.

@@ -1,7 +1,10 @@
 //! What a store is, whatever was done to it: its records, the entries that they make, and no others.
 
 use super::kept;
-use campanile::access::{self, AccessGenerationRecord, AccessKeyRecord, PolicyRecord, RoleRecord};
+use campanile::access::{
+    self, AccessGenerationRecord, AccessKeyLastUsedRecord, AccessKeyRecord, PolicyRecord,
+    RoleRecord,
+};
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::DomainRecord;
 use campanile::operations::audit::AuditEventRecord;
@@ -49,6 +52,7 @@ fn all(engine: &dyn Engine) -> store::Result<Entries> {
 fn expected(tx: &Tx<'_>, found: &Entries) -> store::Result<Entries> {
     let mut expected = Entries::new();
     add::<AccessKeyRecord>(tx, Table::AccessKeys, found, &mut expected)?;
+    add::<AccessKeyLastUsedRecord>(tx, Table::AccessKeysLastUsed, found, &mut expected)?;
     add::<access::UserRecord>(tx, Table::IamUsers, found, &mut expected)?;
     add::<RoleRecord>(tx, Table::IamRoles, found, &mut expected)?;
     add::<PolicyRecord>(tx, Table::IamPolicies, found, &mut expected)?;

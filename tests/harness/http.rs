@@ -6,7 +6,7 @@ use campanile::protocol::error::Exception;
 use serde_json::Value;
 use std::collections::HashSet;
 use std::fmt;
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::io::{BufRead, BufReader, Error, ErrorKind, Read, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -88,7 +88,7 @@ pub fn try_exchange(address: SocketAddr, request: &[u8]) -> Result<Answer> {
 }
 
 /// A connection to a server, on which a test says every byte.
-pub struct Connection<S = TcpStream>(S);
+pub struct Connection<S = TcpStream>(BufReader<S>);
 
 impl Connection {
     pub fn open(address: SocketAddr) -> Self {
@@ -98,29 +98,29 @@ impl Connection {
     fn try_open(address: SocketAddr) -> Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(TIMEOUT))?;
-        Ok(Self(stream))
+        Ok(Self::over(stream))
     }
 
     /// Says that nothing more will be sent.
     pub fn finish(&mut self) {
-        self.0.shutdown(Shutdown::Write).unwrap();
+        self.0.get_ref().shutdown(Shutdown::Write).unwrap();
     }
 }
 
 impl<S: Read + Write> Connection<S> {
     /// Goes on with a connection that is open already, as one of TLS.
     pub fn over(stream: S) -> Self {
-        Self(stream)
+        Self(BufReader::new(stream))
     }
 
     /// Returns what is below.
     pub fn stream(&mut self) -> &mut S {
-        &mut self.0
+        self.0.get_mut()
     }
 
     /// Sends bytes. A server that has seen enough may close before all is sent; its answer counts.
     pub fn send(&mut self, bytes: &[u8]) {
-        self.0.write_all(bytes).ok();
+        self.0.get_mut().write_all(bytes).ok();
     }
 
     /// Reads one answer.
@@ -164,13 +164,16 @@ impl<S: Read + Write> Connection<S> {
 
     fn try_read_head(&mut self) -> Result<String> {
         let mut head = Vec::new();
-        let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
-            match self.0.read_exact(&mut byte) {
-                Ok(()) => head.push(byte[0]),
-                Err(error) if head.is_empty() => return Err(error),
-                Err(error) => return Err(broken_off(&String::from_utf8_lossy(&head), error)),
+            let error = match self.0.read_until(b'\n', &mut head) {
+                Ok(1..) if head.ends_with(b"\n") => continue,
+                Ok(_) => ErrorKind::UnexpectedEof.into(),
+                Err(error) => error,
+            };
+            if head.is_empty() {
+                return Err(error);
             }
+            return Err(broken_off(&String::from_utf8_lossy(&head), error));
         }
         Ok(String::from_utf8(head).unwrap())
     }

@@ -321,7 +321,7 @@ impl Client {
     pub fn try_call(&self, operation: &str, members: Value) -> io::Result<Answer> {
         let operation = find(operation).unwrap_or_else(|| panic!("the table has no {operation}"));
         let Value::Object(members) = members else { panic!("members are an object") };
-        let (target, body) = target_and_body(&operation, members).unwrap();
+        let (target, body) = target_and_body(operation, members).unwrap();
         let answer = self.try_send(operation.method.as_str(), &target, &body)?;
         if answer.status < 300 {
             assert_eq!(answer.status, operation.status, "{}: {answer:?}", operation.name);

@@ -110,3 +110,19 @@ fn the_root_key_of_the_settings_is_not_among_the_stored_ones() {
     assert_eq!(exception, "BadRequestException");
     assert!(message.contains("AwsAccountId") && message.contains(r"^\d{12}$"), "{message}");
 }
+
+#[test]
+fn a_key_that_was_never_used_says_so() {
+    let server = Server::start();
+    let root = server.client();
+    root.ok("iam:CreateUser", json!({"UserName": "jane"}));
+    let made = root.ok("CreateAccessKey", json!({"UserName": "JANE"}));
+    let key = json!({"AccessKeyId": made["AccessKey"]["AccessKeyId"]});
+    let never = json!({"LastUsedDate": null, "Region": "N/A", "ServiceName": "N/A"});
+    let expected = json!({"AccessKeyLastUsed": never, "UserName": "jane"});
+    assert_eq!(root.ok("GetAccessKeyLastUsed", key.clone()), expected);
+    let other = server.client_of("444455556666");
+    assert_eq!(other.error("GetAccessKeyLastUsed", key).0, "NoSuchEntityException");
+    let of_root = json!({"AccessKeyId": ROOT_ACCESS_KEY_ID});
+    assert_eq!(root.error("GetAccessKeyLastUsed", of_root).0, "NoSuchEntityException");
+}

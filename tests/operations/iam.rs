@@ -1,6 +1,8 @@
 //! Users, roles and policies: who exists, what they have, and what must go before they can.
 
-use crate::harness::{Client, Server};
+use crate::harness::{Client, Options, Server};
+use campanile::access::quotas::Quotas;
+use campanile::server::Limits;
 use serde_json::{Value, json};
 
 const READ_ONLY: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
@@ -177,6 +179,113 @@ fn a_malformed_policy_is_refused_with_the_path_to_its_fault() {
 }
 
 #[test]
+fn a_user_gets_another_name_and_keeps_all_else() {
+    let server = Server::start();
+    let root = server.client();
+    let policy = serde_json::from_str(&allow(&["chime:ListAccounts"])).unwrap();
+    let client = server.user("jane", &policy);
+    let made = root.ok("iam:GetUser", json!({"UserName": "jane"}))["User"].clone();
+    root.ok("iam:CreateAccessKey", json!({"UserName": "jane"}));
+    root.ok("iam:AttachUserPolicy", json!({"UserName": "jane", "PolicyArn": READ_ONLY}));
+    root.ok("iam:CreateUser", json!({"UserName": "bob"}));
+
+    let rename = |new: &str| json!({"UserName": "jane", "NewUserName": new, "NewPath": "/"});
+    let taken = "User with name BOB already exists.";
+    refused(&root, "iam:UpdateUser", rename("BOB"), "EntityAlreadyExistsException", taken);
+    root.ok("iam:UpdateUser", json!({"UserName": "jane"}));
+    root.ok("iam:UpdateUser", rename("Jane"));
+    root.ok("iam:UpdateUser", rename("Joan"));
+    let gone = "The user with name jane cannot be found.";
+    refused(&root, "iam:UpdateUser", rename("a"), "NoSuchEntityException", gone);
+
+    let joan = json!({"UserName": "joan", "PolicyName": "policy"});
+    let mut expected = made;
+    expected["UserName"] = "Joan".into();
+    expected["Arn"] = "arn:aws:iam::111122223333:user/Joan".into();
+    assert_eq!(root.ok("iam:GetUser", joan.clone())["User"], expected);
+    let keys = root.ok("iam:ListAccessKeys", joan.clone())["AccessKeyMetadata"].clone();
+    let owners: Vec<_> = keys.as_array().unwrap().iter().map(|key| &key["UserName"]).collect();
+    assert_eq!(owners, ["Joan", "Joan"]);
+    root.ok("iam:GetUserPolicy", joan.clone());
+    let attached = root.ok("iam:ListAttachedUserPolicies", joan.clone());
+    assert_eq!(attached["AttachedPolicies"][0]["PolicyArn"], READ_ONLY);
+    client.ok("ListAccounts", json!({}));
+    let (_, message) = client.error("CreateAccount", json!({"Name": "a"}));
+    assert!(message.starts_with("User: arn:aws:iam::111122223333:user/Joan is"), "{message}");
+
+    // Whoever has the old name now has nothing of hers.
+    root.ok("iam:CreateUser", json!({"UserName": "jane"}));
+    root.ok("iam:DeleteUser", json!({"UserName": "jane"}));
+    let keys = "Cannot delete entity, must delete access keys first.";
+    refused(&root, "iam:DeleteUser", joan, "DeleteConflictException", keys);
+}
+
+#[test]
+fn whom_a_policy_is_attached_to_is_listed_users_first() {
+    let server = Server::start();
+    let (root, other) = (server.client(), server.client_of("444455556666"));
+    let mut ids = Vec::new();
+    for client in [&root, &other] {
+        for name in ["a", "B", "c"] {
+            let members = json!({
+                "UserName": name,
+                "RoleName": name,
+                "AssumeRolePolicyDocument": trust("111122223333"),
+                "PolicyArn": READ_ONLY,
+            });
+            let user = client.ok("iam:CreateUser", members.clone());
+            let role = client.ok("iam:CreateRole", members.clone());
+            if name != "c" {
+                client.ok("iam:AttachUserPolicy", members.clone());
+                client.ok("iam:AttachRolePolicy", members);
+                ids.push((user["User"]["UserId"].clone(), role["Role"]["RoleId"].clone()));
+            }
+        }
+    }
+    let users = json!([
+        {"UserId": ids[0].0, "UserName": "a"},
+        {"UserId": ids[1].0, "UserName": "B"},
+    ]);
+    let roles = json!([
+        {"RoleId": ids[0].1, "RoleName": "a"},
+        {"RoleId": ids[1].1, "RoleName": "B"},
+    ]);
+    let list = |members: Value| {
+        let mut members = members;
+        members["PolicyArn"] = READ_ONLY.into();
+        root.ok("iam:ListEntitiesForPolicy", members)
+    };
+    let all = list(json!({}));
+    assert_eq!((&all["PolicyUsers"], &all["PolicyRoles"]), (&users, &roles));
+    assert_eq!((&all["IsTruncated"], &all["Marker"]), (&json!(false), &Value::Null));
+    for (filter, expected) in
+        [("User", (users.clone(), json!([]))), ("Role", (json!([]), roles.clone()))]
+    {
+        let page = list(json!({"EntityFilter": filter}));
+        assert_eq!((page["PolicyUsers"].clone(), page["PolicyRoles"].clone()), expected);
+    }
+    for max in 1..=4 {
+        let mut walked = (Vec::new(), Vec::new());
+        let mut page = list(json!({"MaxItems": max}));
+        loop {
+            let of = |name: &str| page[name].as_array().unwrap().clone();
+            assert!((1..=max).contains(&(of("PolicyUsers").len() + of("PolicyRoles").len())));
+            walked.0.extend(of("PolicyUsers"));
+            walked.1.extend(of("PolicyRoles"));
+            if page["IsTruncated"] == false {
+                break;
+            }
+            page = list(json!({"MaxItems": max, "Marker": page["Marker"]}));
+        }
+        assert_eq!((json!(walked.0), json!(walked.1)), (users.clone(), roles.clone()));
+    }
+    let none = json!({"PolicyArn": "arn:aws:iam::aws:policy/AmazonChimeSDK"});
+    assert_eq!(root.ok("iam:ListEntitiesForPolicy", none)["PolicyUsers"], json!([]));
+    let absent = json!({"PolicyArn": "arn:aws:iam::111122223333:policy/absent"});
+    assert_eq!(root.error("iam:ListEntitiesForPolicy", absent).0, "NoSuchEntityException");
+}
+
+#[test]
 fn a_role_is_made_changed_and_deleted() {
     let server = Server::start();
     let root = server.client();
@@ -326,6 +435,72 @@ fn at_most_ten_managed_policies_are_attached() {
     assert_eq!(error, ("LimitExceededException".to_owned(), message.to_owned()));
     let listed = root.ok("iam:ListAttachedUserPolicies", json!({"UserName": "jane"}));
     assert_eq!(listed["AttachedPolicies"].as_array().unwrap().len(), 10);
+}
+
+#[test]
+fn a_deployment_says_other_numbers_for_its_quotas() {
+    let settings = [
+        "access-keys-per-user=3",
+        "customer-managed-policies-per-account=2",
+        "iam-users-per-account=2",
+        "managed-policies-per-role=1",
+        "managed-policies-per-user=2",
+        "roles-per-account=1",
+        "versions-per-managed-policy=1",
+    ];
+    let quotas = Quotas::default().with(&settings.map(|setting| setting.parse().unwrap()));
+    let limits = Limits { quotas, ..Limits::default() };
+    let server = Server::start_with(Options { limits, ..Options::default() }, |_| Ok(()));
+    let root = server.client();
+    let members = |name: &str, policy: &str| {
+        json!({
+            "UserName": name,
+            "RoleName": name,
+            "AssumeRolePolicyDocument": trust("111122223333"),
+            "PolicyName": name,
+            "PolicyDocument": allow(&["chime:*"]),
+            "PolicyArn": format!("arn:aws:iam::aws:policy/{policy}"),
+        })
+    };
+    let (full, read) = ("AmazonChimeFullAccess", "AmazonChimeReadOnly");
+    for (operation, taken, one_more, quota) in [
+        ("CreateUser", &[("a", ""), ("b", "")][..], ("c", ""), "UsersPerAccount: 2"),
+        ("CreateRole", &[("a", "")], ("b", ""), "RolesPerAccount: 1"),
+        ("CreatePolicy", &[("a", ""), ("b", "")], ("c", ""), "PoliciesPerAccount: 2"),
+        ("CreateAccessKey", &[("a", ""); 3], ("a", ""), "AccessKeysPerUser: 3"),
+        (
+            "AttachUserPolicy",
+            &[("a", full), ("a", read)],
+            ("a", "AmazonChimeSDK"),
+            "PoliciesPerUser: 2",
+        ),
+        ("AttachRolePolicy", &[("a", full), ("a", full)], ("a", read), "PoliciesPerRole: 1"),
+    ] {
+        let operation = format!("iam:{operation}");
+        for (name, policy) in taken {
+            root.ok(&operation, members(name, policy));
+        }
+        let message = format!("Cannot exceed quota for {quota}");
+        let one_more = members(one_more.0, one_more.1);
+        refused(&root, &operation, one_more, "LimitExceededException", &message);
+    }
+    let version = json!({
+        "PolicyArn": "arn:aws:iam::111122223333:policy/a",
+        "PolicyDocument": allow(&["chime:*"]),
+    });
+    let message = "A managed policy can have up to 1 versions. Before you create a new version, you \
+                   must delete an existing version.";
+    refused(&root, "iam:CreatePolicyVersion", version, "LimitExceededException", message);
+    refused(
+        &root,
+        "iam:CreateUser",
+        json!({"UserName": "A"}),
+        "EntityAlreadyExistsException",
+        "User with name A already exists.",
+    );
+    root.ok("iam:DeleteUser", json!({"UserName": "b"}));
+    root.ok("iam:CreateUser", json!({"UserName": "c"}));
+    root.ok("iam:CreateUser", json!({"UserName": "c", "AwsAccountId": "444455556666"}));
 }
 
 #[test]

@@ -115,6 +115,70 @@ fn a_user_that_is_made_again_is_another() {
     assert_eq!(exception, "UnrecognizedClientException");
 }
 
+/// Otherwise whoever may rename itself takes a name that policies let do more.
+#[test]
+fn a_user_is_renamed_by_whom_both_names_are_allowed() {
+    let server = Server::start();
+    let own = json!({
+        "Effect": "Allow",
+        "Action": "iam:UpdateUser",
+        "Resource": ["arn:aws:iam::*:user/${aws:username}", "arn:aws:iam::*:user/jane-*"],
+    });
+    let jane = server.user("jane", &policy(&[own]));
+    let rename = |from: &str, to: &str| json!({"UserName": from, "NewUserName": to});
+    let message = denied(&jane, "iam:UpdateUser", rename("jane", "admin"));
+    assert_eq!(
+        message,
+        "User: arn:aws:iam::111122223333:user/jane is not authorized to perform: iam:UpdateUser on \
+         resource: arn:aws:iam::111122223333:user/admin because no identity-based policy allows the \
+         iam:UpdateUser action"
+    );
+    denied(&jane, "iam:UpdateUser", rename("admin", "jane-2"));
+    jane.ok("iam:UpdateUser", rename("jane", "jane-2"));
+}
+
+/// IAM's own page "Allow IAM users to manage their own access keys" names the user as the resource.
+#[test]
+fn whose_key_it_is_decides_who_may_ask_when_it_was_used() {
+    let server = Server::start();
+    let asks_about = |name: &str, of: &str| {
+        let statement = json!({
+            "Effect": "Allow",
+            "Action": "iam:GetAccessKeyLastUsed",
+            "Resource": of,
+        });
+        server.user(name, &policy(&[statement]))
+    };
+    let jane = asks_about("jane", "arn:aws:iam::*:user/${aws:username}");
+    let john = asks_about("john", "*");
+    let root = server.client();
+    let of = |client: &Client| json!({"AccessKeyId": client.access_key_id});
+    let owner = |by: &Client, of: Value| by.ok("iam:GetAccessKeyLastUsed", of)["UserName"].clone();
+    assert_eq!(owner(&jane, of(&jane)), "jane");
+    assert_eq!(owner(&john, of(&jane)), "jane");
+    assert_eq!(owner(&root, of(&john)), "john");
+
+    let others = server.client_of("444455556666");
+    let denial = |key: &str| {
+        format!(
+            "User: arn:aws:iam::111122223333:user/jane is not authorized to perform: \
+             iam:GetAccessKeyLastUsed on resource: access key {key} because no identity-based \
+             policy allows the iam:GetAccessKeyLastUsed action"
+        )
+    };
+    for key in [&john.access_key_id, &others.access_key_id, "AKIANOBODYS"] {
+        let members = json!({"AccessKeyId": key});
+        assert_eq!(denied(&jane, "iam:GetAccessKeyLastUsed", members), denial(key));
+    }
+    for key in [&others.access_key_id, "AKIANOBODYS"] {
+        let error = john.error("iam:GetAccessKeyLastUsed", json!({"AccessKeyId": key}));
+        let message = format!("The Access Key with id {key} cannot be found.");
+        assert_eq!(error, ("NoSuchEntityException".to_owned(), message));
+    }
+    let of_root = root.ok("iam:GetAccessKeyLastUsed", of(&others));
+    assert_eq!(of_root["UserName"], Value::Null);
+}
+
 #[test]
 fn the_policies_that_aws_made_for_chime_do_what_they_say() {
     let server = Server::start();

@@ -192,6 +192,19 @@ fn a_session_ends_with_whose_it_is() {
 }
 
 #[test]
+fn a_session_ends_when_its_user_gets_another_name() {
+    let server = Server::start();
+    let jane = server.user("jane", &allow("*"));
+    let session = begin(&jane, &[("Action", "GetSessionToken")]);
+    session.ok("ListAccounts", json!({}));
+    let rename = json!({"UserName": "jane", "NewUserName": "joan"});
+    server.client().ok("iam:UpdateUser", rename);
+    assert_eq!(session.error("ListAccounts", json!({})).0, "UnrecognizedClientException");
+    assert_eq!(arn(&jane), "arn:aws:iam::111122223333:user/joan");
+    begin(&jane, &[("Action", "GetSessionToken")]).ok("ListAccounts", json!({}));
+}
+
+#[test]
 fn a_session_of_get_session_token_makes_nothing_that_lasts() {
     let server = Server::start();
     let jane = server.user("jane", &allow("*"));

@@ -168,7 +168,7 @@ impl Condition {
         Ok(conditions)
     }
 
-    pub(super) fn holds(&self, context: &ConditionContext, effect: Effect) -> bool {
+    pub(super) fn holds(&self, context: &ConditionContext<'_>, effect: Effect) -> bool {
         let asked = context.get(&self.key);
         if let Values::Nulls(values) = &self.values {
             return values.contains(&asked.is_empty());
@@ -229,7 +229,7 @@ impl Values {
 
     /// Tells whether one value of the request matches one of these. What is no number, time or
     /// address matches none.
-    fn match_one(&self, text: &str, context: &ConditionContext) -> Option<bool> {
+    fn match_one(&self, text: &str, context: &ConditionContext<'_>) -> Option<bool> {
         let matched = match self {
             Self::Texts(texts) => {
                 return any_match(texts.iter().map(|it| it.matches(text, context)));

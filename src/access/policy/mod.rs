@@ -90,19 +90,29 @@ pub struct Request<'a> {
     /// The ARN that it is asked for; `*` where the action knows no resources, as all of Chime.
     pub resource: &'a str,
     /// What conditions and policy variables can ask about.
-    pub context: &'a ConditionContext,
+    pub context: &'a ConditionContext<'a>,
 }
 
 /// What is known about a request: keys such as `aws:SourceIp`, in any case, with their values.
-#[derive(Clone, Debug, Default)]
-pub struct ConditionContext {
+#[derive(Default)]
+pub struct ConditionContext<'a> {
     entries: Vec<(String, Vec<String>)>,
+    /// What works out the value of a key that is in no entry.
+    others: Option<Box<Others<'a>>>,
 }
 
-impl ConditionContext {
+type Others<'a> = dyn Fn(&str) -> Option<String> + 'a;
+
+impl<'a> ConditionContext<'a> {
     /// Knows nothing yet.
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// Asks for the value of a key, which is given in lower case, when a policy asks: most policies ask
+    /// for few.
+    pub fn asking(value: impl Fn(&str) -> Option<String> + 'a) -> Self {
+        Self { entries: Vec::new(), others: Some(Box::new(value)) }
     }
 
     /// Gives a key its one value, in the place of those that it had.
@@ -114,15 +124,23 @@ impl ConditionContext {
     pub fn insert_all(&mut self, key: impl Into<String>, values: Vec<String>) {
         let key = key.into();
         self.entries.retain(|(it, _)| !it.eq_ignore_ascii_case(&key));
-        if !values.is_empty() {
-            self.entries.push((key, values));
-        }
+        self.entries.push((key, values));
     }
 
     /// Returns the values of a key; none if it is missing.
-    pub fn get(&self, key: &str) -> &[String] {
-        let entry = self.entries.iter().find(|(it, _)| it.eq_ignore_ascii_case(key));
-        entry.map_or(&[], |(_, values)| values)
+    pub fn get(&self, key: &str) -> Vec<String> {
+        let mut entries = self.entries.iter();
+        if let Some((_, values)) = entries.find(|(it, _)| it.eq_ignore_ascii_case(key)) {
+            return values.clone();
+        }
+        let value = self.others.as_ref().and_then(|value| value(&key.to_ascii_lowercase()));
+        value.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for ConditionContext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ConditionContext").field("entries", &self.entries).finish_non_exhaustive()
     }
 }
 
@@ -198,7 +216,7 @@ impl Statement {
 
 /// Tells whether one of the patterns matches; nothing, where that depends on a policy variable that
 /// the request has no value for.
-fn matches_any(patterns: &[Pattern], text: &str, context: &ConditionContext) -> Option<bool> {
+fn matches_any(patterns: &[Pattern], text: &str, context: &ConditionContext<'_>) -> Option<bool> {
     any_match(patterns.iter().map(|pattern| pattern.matches(text, context)))
 }
 

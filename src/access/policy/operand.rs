@@ -97,7 +97,7 @@ impl Arn {
         Ok(Self::Parts(arn.into_iter().map(|it| Pattern::new(it.to_vec())).collect()))
     }
 
-    pub(super) fn matches(&self, text: &str, context: &ConditionContext) -> Option<bool> {
+    pub(super) fn matches(&self, text: &str, context: &ConditionContext<'_>) -> Option<bool> {
         let Self::Parts(patterns) = self else {
             return Some(true);
         };

@@ -57,13 +57,13 @@ impl Pattern {
 
     /// Tells whether the pattern matches a whole text; nothing, if the request's context has no value
     /// for one of its variables. What a variable stands for means itself: a wildcard in it is none.
-    pub(super) fn matches(&self, text: &str, context: &ConditionContext) -> Option<bool> {
+    pub(super) fn matches(&self, text: &str, context: &ConditionContext<'_>) -> Option<bool> {
         let values = self.variables.iter().map(|variable| variable.value(context));
         let values: Vec<_> = values.collect::<Option<_>>()?;
         Some(self.matches_with(text, &values))
     }
 
-    fn matches_with(&self, text: &str, values: &[&str]) -> bool {
+    fn matches_with(&self, text: &str, values: &[String]) -> bool {
         let (mut at, mut rest) = (0, text);
         let mut ways_back = WaysBack { segment: None, text: None };
         loop {

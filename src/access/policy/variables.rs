@@ -24,10 +24,11 @@ pub(super) struct Variable {
 
 impl Variable {
     /// Returns what the variable stands for in a request. A key with many values stands for nothing.
-    pub(super) fn value<'a>(&'a self, context: &'a ConditionContext) -> Option<&'a str> {
-        match context.get(&self.key) {
-            [value] => Some(value),
-            _ => self.default.as_deref(),
+    pub(super) fn value(&self, context: &ConditionContext<'_>) -> Option<String> {
+        let mut values = context.get(&self.key);
+        match values.pop() {
+            Some(value) if values.is_empty() => Some(value),
+            _ => self.default.clone(),
         }
     }
 }

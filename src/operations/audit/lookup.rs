@@ -75,13 +75,13 @@ impl ReadOnly {
 impl From<AuditEventRecord> for Event {
     fn from(record: AuditEventRecord) -> Self {
         Self {
-            cloud_trail_event: serde_json::to_string(&record).expect("it was read from JSON"),
+            cloud_trail_event: record.in_cloud_trails_form(),
             username: record.username().to_owned(),
             read_only: ReadOnly::of(record.read_only),
+            event_name: record.event_name().to_owned(),
+            event_source: record.event_source().into_owned(),
             access_key_id: record.user_identity.access_key_id,
             event_id: record.event_id,
-            event_name: record.event_name,
-            event_source: record.event_source.into_owned(),
             event_time: record.event_time,
         }
     }
@@ -144,7 +144,7 @@ impl LookupEventsRequest {
         let is = |asked: &Option<NonEmptyString>, found: &str| {
             asked.as_deref().is_none_or(|asked| asked == found)
         };
-        is(&self.event_name, &event.event_name)
+        is(&self.event_name, event.event_name())
             && self.read_only.is_none_or(|asked| asked == ReadOnly::of(event.read_only))
             && is(&self.username, event.username())
             && self.account_id.as_deref().is_none_or(|asked| event.is_about(asked))

@@ -1,9 +1,9 @@
-//! The record of who did what: an event in CloudTrail's form for every call that changes, or tries to
-//! change, anything.
+//! The record of who did what: an event for every call that changes, or tries to change, anything.
 //!
 //! A change and its event are in one transaction, so that neither is there without the other. What
-//! an event must not hold is settled in `redaction`.
+//! an event must not hold is settled in `redaction`, and how it is shown in `event`.
 
+mod event;
 pub mod lookup;
 mod redaction;
 pub mod retention;
@@ -29,57 +29,70 @@ use std::net::IpAddr;
 const ELEMENTS_BYTES_MAX: usize = 32 << 10;
 /// How much an event holds of what a client calls itself, and of an error's message, in bytes.
 const TEXT_BYTES_MAX: usize = 1 << 10;
-/// The version of CloudTrail's record in which all the members here are.
-const EVENT_VERSION: &str = "1.08";
-
-/// An event as it is stored and as it is shown: CloudTrail's own form.
+/// An event as it is stored: what differs from one to another, under short names, for every write
+/// takes its event to the disk. CloudTrail's form is made of it where it is read (`event`).
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
-#[expect(missing_docs, reason = "the members are CloudTrail's")]
+#[expect(missing_docs, reason = "most members are CloudTrail's")]
 pub struct AuditEventRecord {
-    pub event_version: Cow<'static, str>,
-    pub user_identity: UserIdentity,
-    /// To the millisecond, where CloudTrail's is to the second: events sort by it.
-    pub event_time: Timestamp,
-    pub event_source: Cow<'static, str>,
-    pub event_name: String,
-    pub aws_region: String,
-    #[serde(rename = "sourceIPAddress")]
-    pub source_ip_address: IpAddr,
-    pub user_agent: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_code: Option<Cow<'static, str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error_message: Option<String>,
-    pub request_parameters: Option<Box<RawValue>>,
-    pub response_elements: Option<Box<RawValue>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub additional_event_data: Option<AdditionalEventData>,
-    #[serde(rename = "requestID")]
-    pub request_id: String,
-    #[serde(rename = "eventID")]
-    pub event_id: String,
-    pub read_only: bool,
-    pub event_type: Cow<'static, str>,
-    pub management_event: bool,
     /// The AWS account whose event this is.
-    pub recipient_account_id: String,
-    pub event_category: Cow<'static, str>,
+    #[serde(rename = "a")]
+    pub aws_account_id: String,
+    #[serde(rename = "t", with = "milliseconds_since_1970")]
+    pub event_time: Timestamp,
+    #[serde(rename = "e")]
+    pub event_id: String,
+    #[serde(rename = "q")]
+    pub request_id: String,
+    /// What policies call the operation: `chime:CreateAccount`.
+    #[serde(rename = "n")]
+    pub action: String,
+    #[serde(rename = "ro", default, skip_serializing_if = "is_false")]
+    pub read_only: bool,
+    #[serde(rename = "c")]
+    pub user_identity: UserIdentity,
+    #[serde(rename = "r")]
+    pub aws_region: String,
+    #[serde(rename = "i")]
+    pub source_ip_address: IpAddr,
+    #[serde(rename = "u", skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    #[serde(rename = "x", skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<Cow<'static, str>>,
+    #[serde(rename = "m", skip_serializing_if = "Option::is_none")]
+    pub error_message: Option<String>,
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    pub request_parameters: Option<Box<RawValue>>,
+    #[serde(rename = "o", skip_serializing_if = "Option::is_none")]
+    pub response_elements: Option<Box<RawValue>>,
+    #[serde(rename = "d", skip_serializing_if = "Option::is_none")]
+    pub additional_event_data: Option<AdditionalEventData>,
 }
 
 /// Who made a call.
 #[derive(Clone, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "camelCase")]
 #[expect(missing_docs, reason = "the members are CloudTrail's")]
 pub struct UserIdentity {
-    #[serde(rename = "type")]
-    pub kind: Cow<'static, str>,
-    pub principal_id: String,
-    pub arn: String,
-    pub account_id: String,
+    #[serde(rename = "t", default, skip_serializing_if = "IdentityType::is_root")]
+    pub kind: IdentityType,
+    #[serde(rename = "k")]
     pub access_key_id: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_name: Option<String>,
+    /// None, if it is the AWS account's, as a root's is.
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    pub principal_id: Option<String>,
+    /// None, if it is the root's.
+    #[serde(rename = "r", skip_serializing_if = "Option::is_none")]
+    pub arn: Option<String>,
+}
+
+/// The kinds of callers, as CloudTrail names them.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum IdentityType {
+    #[default]
+    Root,
+    #[serde(rename = "IAMUser")]
+    IamUser,
+    AssumedRole,
 }
 
 /// What of a call is not in its event, because it is too long or cannot be read.
@@ -108,16 +121,17 @@ impl Draft {
         event_id: String,
     ) -> Self {
         let Admission { caller, origin, .. } = admission;
-        let name = operation.event_name();
-        let mut redactor = Redactor::new(name, ELEMENTS_BYTES_MAX);
+        let mut redactor = Redactor::new(operation.event_name(), ELEMENTS_BYTES_MAX);
         let (request_parameters, hidden) = redactor.parameters(members);
         let omitted = !members.is_empty() && request_parameters.is_none();
         let event = AuditEventRecord {
-            event_version: EVENT_VERSION.into(),
-            user_identity: UserIdentity::of(caller),
+            aws_account_id: caller.aws_account_id.clone(),
             event_time: admission.now,
-            event_source: event_source(operation.action()),
-            event_name: name.to_owned(),
+            event_id,
+            request_id: admission.request_id.clone(),
+            action: operation.action().to_owned(),
+            read_only: operation.access == Access::Read,
+            user_identity: UserIdentity::of(caller),
             aws_region: cut(&origin.region).to_owned(),
             source_ip_address: origin.source_ip,
             user_agent: origin.user_agent.as_deref().map(|it| cut(it).to_owned()),
@@ -129,13 +143,6 @@ impl Draft {
                 request_parameters_omitted: true,
                 ..AdditionalEventData::default()
             }),
-            request_id: admission.request_id.clone(),
-            event_id,
-            read_only: operation.access == Access::Read,
-            event_type: "AwsApiCall".into(),
-            management_event: true,
-            recipient_account_id: caller.aws_account_id.clone(),
-            event_category: "Management".into(),
         };
         Self { event, hidden }
     }
@@ -147,7 +154,7 @@ impl Draft {
             // CloudTrail has the answers of calls that change something, and no others.
             Ok(_) if event.read_only => {}
             Ok(body) => {
-                let mut redactor = Redactor::new(&event.event_name, ELEMENTS_BYTES_MAX);
+                let mut redactor = Redactor::new(event.event_name(), ELEMENTS_BYTES_MAX);
                 let elements = redactor.elements(body);
                 if elements.is_none() {
                     let data = event.additional_event_data.get_or_insert_default();
@@ -167,19 +174,25 @@ impl Draft {
 
 impl UserIdentity {
     fn of(caller: &Caller) -> Self {
-        let (kind, user_name) = match &caller.principal {
-            Principal::DeploymentRoot | Principal::Root => ("Root", None),
-            Principal::User { user_name } => ("IAMUser", Some(user_name.clone())),
-            Principal::AssumedRole { .. } => ("AssumedRole", None),
+        let kind = match &caller.principal {
+            Principal::DeploymentRoot | Principal::Root => IdentityType::Root,
+            Principal::User { .. } => IdentityType::IamUser,
+            Principal::AssumedRole { .. } => IdentityType::AssumedRole,
         };
+        let unless_root = |text: &String| (kind != IdentityType::Root).then(|| text.clone());
         Self {
-            kind: kind.into(),
-            principal_id: caller.user_id.clone(),
-            arn: caller.arn.clone(),
-            account_id: caller.aws_account_id.clone(),
+            kind,
             access_key_id: caller.access_key_id.clone(),
-            user_name,
+            principal_id: unless_root(&caller.user_id),
+            arn: unless_root(&caller.arn),
         }
+    }
+}
+
+impl IdentityType {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+    fn is_root(&self) -> bool {
+        *self == Self::Root
     }
 }
 
@@ -188,24 +201,13 @@ impl AuditEventRecord {
     pub fn of_aws_account(aws_account_id: &str) -> Key {
         Key::of(Table::AuditEvents).string(aws_account_id)
     }
-
-    /// Returns the name by which CloudTrail looks an event's caller up: the root's is "root", and a
-    /// session's that of the session.
-    pub fn username(&self) -> &str {
-        let UserIdentity { kind, user_name, arn, .. } = &self.user_identity;
-        match user_name {
-            Some(user_name) => user_name,
-            None if kind == "Root" => "root",
-            None => arn.rsplit('/').next().unwrap_or_default(),
-        }
-    }
 }
 
 impl Record for AuditEventRecord {
     const VERSION: u32 = 1;
 
     fn key(&self) -> Key {
-        event_key(&self.recipient_account_id, self.event_time, &self.event_id)
+        event_key(&self.aws_account_id, self.event_time, &self.event_id)
     }
 
     /// None, so that adding an event costs the same however many there are.
@@ -235,18 +237,29 @@ fn milliseconds(time: Timestamp) -> u64 {
     u64::try_from(time.as_millisecond()).unwrap_or_default()
 }
 
-/// Returns the service that an event is of, as CloudTrail names it. What AWS left to its consoles has
-/// no service there, and an event source of its own here.
-fn event_source(action: &str) -> Cow<'static, str> {
-    match action.split(':').next().unwrap_or_default() {
-        "campanile" => "campanile".into(),
-        "chime" => "chime.amazonaws.com".into(),
-        service => format!("{service}.amazonaws.com").into(),
-    }
-}
-
 /// Cuts a text to what an event holds of one.
 fn cut(text: &str) -> &str {
     let end = text.floor_char_boundary(TEXT_BYTES_MAX);
     text.get(..end).unwrap_or(HIDDEN)
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_false(it: &bool) -> bool {
+    !it
+}
+
+/// How the time of an event is stored: a number is shorter than a text, and faster to write.
+mod milliseconds_since_1970 {
+    use crate::clock::Timestamp;
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(time: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        time.as_millisecond().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        let milliseconds = i64::deserialize(from)?;
+        Timestamp::from_millisecond(milliseconds).ok_or_else(|| D::Error::custom("no time"))
+    }
 }

@@ -8,7 +8,9 @@ use crate::protocol::decode::{MemberValue, Members};
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
+use std::sync::LazyLock;
 
 /// What stands in the place of what is hidden, as in CloudTrail's events.
 pub(super) const HIDDEN: &str = "HIDDEN_DUE_TO_SECURITY_REASONS";
@@ -33,19 +35,19 @@ const SHOWN: &[&str] = &[
     "DefaultVersionId", "DeletedAccounts", "DeletedTimestamp", "DeletionTimestamp", "Description",
     "DirectoryId", "DisableRemoteControl", "Disabled", "Document", "Domain", "DomainName",
     "DomainStatus", "Domains", "DryRun", "DurationSeconds", "EmailStatus", "EnableDialOut",
-    "EndTime", "ErrorCode", "Errors", "EventName", "Events", "EventsConfiguration", "Expiration",
+    "EndTime", "EntityFilter", "ErrorCode", "Errors", "EventName", "Events", "EventsConfiguration", "Expiration",
     "ExpiresTimestamp", "FilterName", "FilterValue", "GroupId", "GroupName", "GroupNames",
     "Groups", "InboundCall", "InboundCalling", "InboundMMS", "InboundSMS", "Index",
     "InitiateDeletionTimestamp", "Invite", "InviteId", "InvitedBy", "InvitedOn", "Invites",
     "IsAlexaForBusinessEnabled", "IsAttachable", "IsDefaultVersion", "IsTruncated", "Issuer",
     "ItemErrors", "LastUsedDate", "License", "LicenseType", "Marker", "MaxItems", "MaxResults",
     "MaxSessionDuration", "MeetingId", "Member", "MemberId", "MemberType", "MembershipItemList",
-    "MessageId", "Name", "OpenIdConfig", "OrderedPhoneNumbers", "OutboundCall", "OutboundCalling",
+    "MessageId", "Name", "NewPath", "NewUserName", "OpenIdConfig", "OrderedPhoneNumbers", "OutboundCall", "OutboundCalling",
     "OutboundMMS", "OutboundSMS", "Overwrite", "Overwritten", "PackedPolicySize", "Path",
     "PhoneNumber", "PhoneNumberCountries", "PhoneNumberErrors", "PhoneNumberId", "PhoneNumberIds",
     "PhoneNumberOrder", "PhoneNumberOrderId", "PhoneNumberOrders", "PhoneNumberType",
     "PhoneNumbers", "Policies", "Policy", "PolicyArn", "PolicyDocument", "PolicyId", "PolicyName",
-    "PolicyNames", "PolicyVersion", "ProductType", "ReadOnly", "Region", "RegisteredOn",
+    "PolicyNames", "PolicyRoles", "PolicyUsers", "PolicyVersion", "ProductType", "ReadOnly", "Region", "RegisteredOn",
     "RestorableUntilTimestamp", "RetentionDays", "RetentionSettings", "Role", "RoleArn", "RoleId",
     "RoleName", "RoleSessionName", "Roles", "Room", "RoomDays", "RoomId", "RoomMembership",
     "RoomMemberships", "RoomRetentionSettings", "Rooms", "SMS", "Scope", "ServiceName",
@@ -87,17 +89,18 @@ impl Shown {
             "Name" => operation.contains("Room"),
             // Where an item of an import is at fault: whoever made the item has chosen the name.
             "Member" => operation.starts_with("Import"),
-            _ => SENSITIVE.binary_search(&member).is_ok(),
+            _ => false,
         };
-        if is_sensitive_here {
-            Self::Name
-        } else if SHOWN.binary_search(&member).is_ok() {
-            Self::Whole
-        } else {
-            Self::Nothing
-        }
+        let listed = || LISTED.get(member).copied().unwrap_or(Self::Nothing);
+        if is_sensitive_here { Self::Name } else { listed() }
     }
 }
+
+/// Both lists, to be looked into quickly: an event has twenty names, and every write an event.
+static LISTED: LazyLock<HashMap<&str, Shown>> = LazyLock::new(|| {
+    let sensitive = SENSITIVE.iter().map(|name| (*name, Shown::Name));
+    SHOWN.iter().map(|name| (*name, Shown::Whole)).chain(sensitive).collect()
+});
 
 /// Writes what an event shows.
 #[derive(Debug)]
@@ -146,7 +149,8 @@ impl HiddenValues {
 impl<'a> Redactor<'a> {
     /// Begins to write what the events of an operation show, up to so many bytes.
     pub(super) fn new(operation: &'a str, bytes_max: usize) -> Self {
-        Self { operation, bytes_max, written: Vec::new(), hidden: HiddenValues::default() }
+        let written = Vec::with_capacity(256);
+        Self { operation, bytes_max, written, hidden: HiddenValues::default() }
     }
 
     /// Returns a request's parameters, if there are any and they are not too long, and what is

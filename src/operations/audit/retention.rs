@@ -18,8 +18,7 @@ pub fn remove_some(
     for event in &page.items {
         if event.event_time >= before {
             // Whatever follows in this AWS account is younger.
-            let end =
-                AuditEventRecord::of_aws_account(&event.recipient_account_id).number(u64::MAX);
+            let end = AuditEventRecord::of_aws_account(&event.aws_account_id).number(u64::MAX);
             return Ok(Some(Position::at(end.into_bytes())));
         }
         tx.delete(event)?;

@@ -25,7 +25,7 @@ impl UnshippedRecord {
     /// Notes an event.
     pub(super) fn of(event: &AuditEventRecord) -> Self {
         Self {
-            aws_account_id: event.recipient_account_id.clone(),
+            aws_account_id: event.aws_account_id.clone(),
             event_time: event.event_time,
             event_id: event.event_id.clone(),
         }
@@ -70,7 +70,7 @@ pub fn take(tx: &Tx<'_>, after: Option<&Position>) -> store::Result<Shipment> {
         let key = event_key(&note.aws_account_id, note.event_time, &note.event_id);
         // One that became too old while it waited is gone.
         if let Some(event) = tx.get::<AuditEventRecord>(&key)? {
-            serde_json::to_writer(&mut lines, &event).expect("it was read from JSON");
+            lines.extend(event.in_cloud_trails_form().into_bytes());
             lines.push(b'\n');
         }
     }

@@ -1,7 +1,8 @@
 //! Access keys: what users and roots sign their requests with.
 
-use super::{aws_account_of, limit_exceeded, no_such_entity, users};
-use crate::access::{AccessKeyRecord, Principal, Status};
+use super::{aws_account_of, check_quota, no_such_entity, users};
+use crate::access::quotas::Quota;
+use crate::access::{AccessKeyLastUsedRecord, AccessKeyRecord, Principal, Status};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
 use crate::operations::{Context, Empty};
@@ -9,10 +10,6 @@ use crate::protocol::error::Result;
 use crate::protocol::shapes::{AwsAccountId, IamName, MaxItems, NonEmptyString};
 use crate::store::Page;
 use serde::{Deserialize, Serialize};
-
-/// How many access keys a user or a root may have: the one that is used, and the one that takes its
-/// place (IAM's quotas).
-const KEYS_MAX: usize = 2;
 
 // Shapes.
 
@@ -41,6 +38,13 @@ pub struct UpdateAccessKeyRequest {
     status: Status,
 }
 
+/// The request of `GetAccessKeyLastUsed`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetAccessKeyLastUsedRequest {
+    access_key_id: NonEmptyString,
+}
+
 /// The request of `ListAccessKeys`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -57,6 +61,23 @@ pub struct ListAccessKeysRequest {
 #[serde(rename_all = "PascalCase")]
 pub struct CreateAccessKeyResponse {
     access_key: AccessKey,
+}
+
+/// The answer of `GetAccessKeyLastUsed`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct GetAccessKeyLastUsedResponse {
+    access_key_last_used: AccessKeyLastUsed,
+    user_name: Option<String>,
+}
+
+/// When an access key was last used, for which service, and in which region.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct AccessKeyLastUsed {
+    last_used_date: Option<Timestamp>,
+    region: String,
+    service_name: String,
 }
 
 /// The answer of `ListAccessKeys`.
@@ -96,6 +117,24 @@ impl From<AccessKeyRecord> for AccessKey {
     }
 }
 
+impl From<Option<AccessKeyLastUsedRecord>> for AccessKeyLastUsed {
+    fn from(record: Option<AccessKeyLastUsedRecord>) -> Self {
+        match record {
+            Some(record) => Self {
+                last_used_date: Some(record.last_used_date),
+                region: record.region,
+                service_name: record.service_name,
+            },
+            // IAM's word for what there is not.
+            None => Self {
+                last_used_date: None,
+                region: "N/A".to_owned(),
+                service_name: "N/A".to_owned(),
+            },
+        }
+    }
+}
+
 // Operations.
 
 /// Makes an access key.
@@ -115,10 +154,8 @@ pub(in crate::operations) fn create_access_key(
     };
     let user = user_name.map(|name| users::find(cx, &aws_account_id, name)).transpose()?;
     let user_name = user.map(|user| user.user_name);
-    if keys_of(cx, &aws_account_id, user_name.as_deref())? >= KEYS_MAX {
-        let message = format!("Cannot exceed quota for AccessKeysPerUser: {KEYS_MAX}");
-        return Err(limit_exceeded(message));
-    }
+    let keys = AccessKeyRecord::by_user(&aws_account_id, user_name.as_deref());
+    check_quota(cx, Quota::AccessKeysPerUser, &keys)?;
     let random = cx.random_bytes::<{ AccessKeyRecord::RANDOM_BYTES }>();
     let seal = &cx.terms.seal;
     let (record, secret) =
@@ -165,10 +202,23 @@ pub(in crate::operations) fn update_access_key(
     cx: &mut Context<'_>,
     request: &UpdateAccessKeyRequest,
 ) -> Result<Empty> {
-    let old = find(cx, &request.access_key_id, request.user_name.as_ref())?;
+    let old = find_of(cx, &request.access_key_id, request.user_name.as_ref())?;
     let record = AccessKeyRecord { status: request.status, ..old.clone() };
     cx.tx.update(&old, &record)?;
     Ok(Empty {})
+}
+
+/// Tells when an access key was last used, as far as that is stored: up to a minute ago.
+pub(in crate::operations) fn get_access_key_last_used(
+    cx: &mut Context<'_>,
+    request: &GetAccessKeyLastUsedRequest,
+) -> Result<GetAccessKeyLastUsedResponse> {
+    let record = find(cx, &request.access_key_id, |_| true)?;
+    let last_used = AccessKeyLastUsedRecord::find(&cx.tx, &record.access_key_id)?;
+    Ok(GetAccessKeyLastUsedResponse {
+        access_key_last_used: last_used.into(),
+        user_name: record.user_name,
+    })
 }
 
 /// Ends an access key; requests that it signed are refused from then on.
@@ -176,7 +226,10 @@ pub(in crate::operations) fn delete_access_key(
     cx: &mut Context<'_>,
     request: &AccessKeyRequest,
 ) -> Result<Empty> {
-    let record = find(cx, &request.access_key_id, request.user_name.as_ref())?;
+    let record = find_of(cx, &request.access_key_id, request.user_name.as_ref())?;
+    if let Some(last_used) = AccessKeyLastUsedRecord::find(&cx.tx, &record.access_key_id)? {
+        cx.tx.delete(&last_used)?;
+    }
     cx.tx.delete(&record)?;
     Ok(Empty {})
 }
@@ -184,31 +237,34 @@ pub(in crate::operations) fn delete_access_key(
 // Helpers.
 
 /// Returns an access key that the caller's AWS account has: of a user, if one is named.
-fn find(
+fn find_of(
     cx: &Context<'_>,
     access_key_id: &str,
     user_name: Option<&IamName<64>>,
 ) -> Result<AccessKeyRecord> {
-    let is_asked_for = |record: &AccessKeyRecord| {
-        let is_ours =
-            record.aws_account_id == cx.caller.aws_account_id || cx.caller.is_deployment_root();
-        let of = record.user_name.as_deref().unwrap_or_default();
-        // A user who names nobody means itself.
-        let by = match &cx.caller.principal {
-            Principal::User { user_name } => Some(user_name.as_str()),
-            _ => None,
-        };
-        let asked = user_name.map(|it| &**it).or(by);
-        is_ours && asked.is_none_or(|asked| asked.eq_ignore_ascii_case(of))
+    // A user who names nobody means itself.
+    let by = match &cx.caller.principal {
+        Principal::User { user_name } => Some(user_name.as_str()),
+        _ => None,
     };
-    AccessKeyRecord::find(&cx.tx, access_key_id)?.filter(is_asked_for).ok_or_else(|| {
-        no_such_entity(format!("The Access Key with id {access_key_id} cannot be found."))
+    let asked = user_name.map(|it| &**it).or(by);
+    find(cx, access_key_id, |record| {
+        let of = record.user_name.as_deref().unwrap_or_default();
+        asked.is_none_or(|asked| asked.eq_ignore_ascii_case(of))
     })
 }
 
-/// Counts the keys of a user, or of the root of an AWS account, as far as it matters.
-fn keys_of(cx: &Context<'_>, aws_account_id: &str, user_name: Option<&str>) -> Result<usize> {
-    let index = AccessKeyRecord::by_user(aws_account_id, user_name);
-    let keys: Page<AccessKeyRecord> = cx.tx.page(&index, None, KEYS_MAX)?;
-    Ok(keys.items.len())
+/// Returns an access key that the caller's AWS account has, if it is asked for.
+fn find(
+    cx: &Context<'_>,
+    access_key_id: &str,
+    is_asked_for: impl Fn(&AccessKeyRecord) -> bool,
+) -> Result<AccessKeyRecord> {
+    let is_ours = |record: &AccessKeyRecord| {
+        record.aws_account_id == cx.caller.aws_account_id || cx.caller.is_deployment_root()
+    };
+    let record = AccessKeyRecord::find(&cx.tx, access_key_id)?;
+    record.filter(|record| is_ours(record) && is_asked_for(record)).ok_or_else(|| {
+        no_such_entity(format!("The Access Key with id {access_key_id} cannot be found."))
+    })
 }

@@ -1,8 +1,8 @@
 //! What users and roles may do: inline policies of their own, and managed policies attached to them.
 
 use super::{
-    ATTACHED_MAX, aws_account_of, check_document, limit_exceeded, no_such_entity, policies, roles,
-    users,
+    aws_account_of, check_document, limit_exceeded, no_such_entity, policies, quota_exceeded,
+    roles, users,
 };
 use crate::access::policy::{Kind, characters};
 use crate::access::{Identity, RoleRecord, UserRecord, parse_policy_arn};
@@ -284,12 +284,12 @@ fn list_inline(identity: &impl Identity) -> ListInlinePoliciesResponse {
 fn attach<I: Identity>(cx: &mut Context<'_>, identity: &I, policy_arn: &str) -> Result<Empty> {
     let policy_arn = policies::attachable(cx, identity.aws_account_id(), policy_arn)?;
     let mut permissions = identity.permissions().clone();
-    permissions.attached.insert(policy_arn);
-    if permissions.attached.len() > ATTACHED_MAX {
-        return Err(limit_exceeded(format!(
-            "Cannot exceed quota for PoliciesPer{}: {ATTACHED_MAX}",
-            I::QUOTAS
-        )));
+    if !permissions.attached.insert(policy_arn) {
+        return Ok(Empty {});
+    }
+    let max = cx.terms.quotas.get(I::ATTACHED_QUOTA);
+    if permissions.attached.len() > max {
+        return Err(quota_exceeded(I::ATTACHED_QUOTA, max));
     }
     cx.tx.update(identity, &identity.clone().with_permissions(permissions))?;
     Ok(Empty {})

@@ -5,17 +5,17 @@
 
 pub mod access_keys;
 pub mod attachments;
+pub mod entities;
 pub mod policies;
 pub mod roles;
 pub mod users;
 
 use super::Context;
 use crate::access::policy::{Kind, Policy, characters};
+use crate::access::quotas::Quota;
 use crate::protocol::error::{Error, Exception, Result};
 use crate::protocol::shapes::AwsAccountId;
-
-/// How many managed policies a user or a role may have (IAM's quotas, "IAM object quotas").
-const ATTACHED_MAX: usize = 10;
+use crate::store::Key;
 
 /// Returns the AWS account that a request is about.
 fn aws_account_of(cx: &Context<'_>, asked: Option<&AwsAccountId>) -> Result<String> {
@@ -44,6 +44,19 @@ pub(super) fn check_document(document: &str, kind: Kind, characters_max: usize) 
         )));
     }
     Ok(())
+}
+
+/// Refuses one more where there are as many as a quota allows of what is stored under a beginning.
+fn check_quota(cx: &Context<'_>, quota: Quota, beginning: &Key) -> Result<()> {
+    let max = cx.terms.quotas.get(quota);
+    if cx.tx.count(beginning, max)? < max {
+        return Ok(());
+    }
+    Err(quota_exceeded(quota, max))
+}
+
+fn quota_exceeded(quota: Quota, max: usize) -> Error {
+    limit_exceeded(format!("Cannot exceed quota for {quota}: {max}"))
 }
 
 fn no_such_entity(message: impl Into<String>) -> Error {

@@ -1,10 +1,11 @@
 //! Managed policies: documents with versions that users and roles share.
 
 use super::{
-    aws_account_of, check_document, delete_conflict, entity_already_exists, limit_exceeded,
-    no_such_entity, unique_id,
+    aws_account_of, check_document, check_quota, delete_conflict, entity_already_exists,
+    limit_exceeded, no_such_entity, unique_id,
 };
 use crate::access::policy::{Kind, MANAGED_POLICY_CHARACTERS_MAX, Managed, managed};
+use crate::access::quotas::Quota;
 use crate::access::{Permissions, PolicyRecord, PolicyVersionRecord, parse_policy_arn};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
@@ -17,9 +18,6 @@ use crate::protocol::shapes::{
 use crate::store::Page;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// How many versions a policy may have (IAM's quotas).
-const VERSIONS_MAX: usize = 5;
 
 // Shapes.
 
@@ -208,6 +206,8 @@ pub(in crate::operations) fn create_policy(
     if PolicyRecord::find(&cx.tx, &aws_account_id, policy_name)?.is_some() {
         return Err(entity_already_exists("A policy", policy_name));
     }
+    let all = PolicyRecord::all(&aws_account_id);
+    check_quota(cx, Quota::CustomerManagedPoliciesPerAccount, &all)?;
     let version = PolicyVersionRecord { document: document.to_owned(), create_date: cx.now };
     let policy = PolicyRecord {
         aws_account_id,
@@ -288,11 +288,12 @@ pub(in crate::operations) fn create_policy_version(
     let document = &*request.policy_document;
     check_document(document, Kind::Identity, MANAGED_POLICY_CHARACTERS_MAX)?;
     let old = find_own(cx, &request.policy_arn)?;
-    if old.versions.len() >= VERSIONS_MAX {
-        return Err(limit_exceeded(
-            "A managed policy can have up to 5 versions. Before you create a new version, you must \
-             delete an existing version.",
-        ));
+    let max = cx.terms.quotas.get(Quota::VersionsPerManagedPolicy);
+    if old.versions.len() >= max {
+        return Err(limit_exceeded(format!(
+            "A managed policy can have up to {max} versions. Before you create a new version, you \
+             must delete an existing version."
+        )));
     }
     let mut policy = old.clone();
     let number = policy.next_version;
@@ -375,7 +376,8 @@ pub(in crate::operations) fn delete_policy_version(
 
 // Helpers.
 
-enum Found {
+/// A managed policy.
+pub(super) enum Found {
     /// A policy that AWS made.
     Aws(&'static Managed),
     /// A policy of an AWS account.
@@ -395,7 +397,8 @@ pub(super) fn attachable(
     }
 }
 
-fn find(cx: &Context<'_>, policy_arn: &str) -> Result<Found> {
+/// Returns the policy with an ARN, if the caller can know of it.
+pub(super) fn find(cx: &Context<'_>, policy_arn: &str) -> Result<Found> {
     let own = parse_policy_arn(policy_arn).filter(|(account, _)| {
         *account == cx.caller.aws_account_id || cx.caller.is_deployment_root()
     });

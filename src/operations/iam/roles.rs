@@ -2,10 +2,11 @@
 
 use super::users::ListRequest;
 use super::{
-    aws_account_of, check_document, delete_conflict, entity_already_exists, no_such_entity,
-    unique_id,
+    aws_account_of, check_document, check_quota, delete_conflict, entity_already_exists,
+    no_such_entity, unique_id,
 };
 use crate::access::policy::{Kind, TRUST_POLICY_CHARACTERS_MAX};
+use crate::access::quotas::Quota;
 use crate::access::{Permissions, RoleRecord};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
@@ -119,6 +120,7 @@ pub(in crate::operations) fn create_role(
     if RoleRecord::find(&cx.tx, &aws_account_id, role_name)?.is_some() {
         return Err(entity_already_exists("Role", role_name));
     }
+    check_quota(cx, Quota::RolesPerAccount, &RoleRecord::all(&aws_account_id))?;
     let role = RoleRecord {
         aws_account_id,
         role_name: role_name.to_owned(),

@@ -1,14 +1,20 @@
 //! Users of an AWS account.
 
-use super::{aws_account_of, delete_conflict, entity_already_exists, no_such_entity, unique_id};
+use super::{
+    aws_account_of, check_quota, delete_conflict, entity_already_exists, no_such_entity, unique_id,
+};
+use crate::access::quotas::Quota;
 use crate::access::{AccessKeyRecord, Permissions, Principal, UserRecord};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
 use crate::operations::{Context, Empty};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{AwsAccountId, IamName, IamPath, MaxItems};
-use crate::store::Page;
+use crate::store::{Page, Position, Record};
 use serde::{Deserialize, Serialize};
+
+/// How many keys of a renamed user are read at a time.
+const KEYS_MAX: usize = 100;
 
 // Shapes.
 
@@ -28,6 +34,17 @@ pub struct CreateUserRequest {
 pub struct UserRequest {
     aws_account_id: Option<AwsAccountId>,
     user_name: Option<IamName<64>>,
+}
+
+/// The request of `UpdateUser`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UpdateUserRequest {
+    aws_account_id: Option<AwsAccountId>,
+    user_name: IamName<64>,
+    new_user_name: Option<IamName<64>>,
+    #[serde(rename = "NewPath")]
+    _new_path: Option<IamPath>,
 }
 
 /// The request of lists that are walked with a marker.
@@ -91,6 +108,7 @@ pub(in crate::operations) fn create_user(
     if UserRecord::find(&cx.tx, &aws_account_id, user_name)?.is_some() {
         return Err(entity_already_exists("User", user_name));
     }
+    check_quota(cx, Quota::IamUsersPerAccount, &UserRecord::all(&aws_account_id))?;
     let user = UserRecord {
         aws_account_id,
         user_name: user_name.to_owned(),
@@ -127,6 +145,38 @@ pub(in crate::operations) fn list_users(
         marker: query.token(cx, page.next.as_ref()),
         users: page.items.into_iter().map(User::from).collect(),
     })
+}
+
+/// Gives a user another name. Its keys and policies stay its own; its sessions end.
+pub(in crate::operations) fn update_user(
+    cx: &mut Context<'_>,
+    request: &UpdateUserRequest,
+) -> Result<Empty> {
+    let aws_account_id = aws_account_of(cx, request.aws_account_id.as_ref())?;
+    let old = find(cx, &aws_account_id, &request.user_name)?;
+    let Some(new_name) = request.new_user_name.as_deref() else { return Ok(Empty {}) };
+    let new = UserRecord { user_name: new_name.to_owned(), ..old.clone() };
+    if new.key() == old.key() {
+        cx.tx.update(&old, &new)?;
+    } else if UserRecord::find(&cx.tx, &aws_account_id, new_name)?.is_some() {
+        return Err(entity_already_exists("User", new_name));
+    } else {
+        cx.tx.delete(&old)?;
+        cx.tx.insert(&new)?;
+    }
+    let keys = AccessKeyRecord::by_user(&aws_account_id, Some(&old.user_name));
+    let mut after: Option<Position> = None;
+    loop {
+        let page: Page<AccessKeyRecord> = cx.tx.page(&keys, after.as_ref(), KEYS_MAX)?;
+        for key in page.items {
+            let user_name = Some(new.user_name.clone());
+            cx.tx.update(&key, &AccessKeyRecord { user_name, ..key.clone() })?;
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(Empty {});
+        }
+    }
 }
 
 /// Deletes a user who has neither keys nor policies.

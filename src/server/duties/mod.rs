@@ -2,12 +2,14 @@
 //! ends with it; one that fails is logged and tried again, and ends nothing.
 
 mod postman;
+mod recorder;
 mod shipper;
 mod smtp;
 mod sweeper;
 mod verifier;
 
 pub(super) use postman::{Links, Postman};
+pub(super) use recorder::Recorder;
 pub use shipper::AuditLog;
 pub(super) use shipper::Shipper;
 pub use smtp::MailSettings;
@@ -45,6 +47,11 @@ pub(super) trait Duty: Send + 'static {
         &mut self,
         stop: &Stop,
     ) -> impl Future<Output = store::Result<Option<Timestamp>>> + Send;
+
+    /// Does what cannot be left undone when the server has answered its last request.
+    fn finish(&mut self) -> impl Future<Output = store::Result<()>> + Send {
+        std::future::ready(Ok(()))
+    }
 }
 
 /// Calls a duty to work at once.
@@ -154,10 +161,7 @@ async fn perform<D: Duty>(
                 metrics.duty_failed(D::LABEL);
                 // A duty that goes on failing has been reported.
                 if !is_failing {
-                    let cause = match failed {
-                        Ok(Err(error)) => error.to_string(),
-                        _ => "it panicked".to_owned(),
-                    };
+                    let cause = cause_of(failed);
                     tracing::error!("{} failed, and is tried again: {cause}", D::NAME);
                 }
                 is_failing = true;
@@ -176,5 +180,16 @@ async fn perform<D: Duty>(
             () = next => {}
             _ = rung.changed() => {}
         }
+    }
+    match AssertUnwindSafe(duty.finish()).catch_unwind().await {
+        Ok(Ok(())) => {}
+        failed => tracing::error!("{} failed at the end: {}", D::NAME, cause_of(failed)),
+    }
+}
+
+fn cause_of<T>(failed: std::thread::Result<store::Result<T>>) -> String {
+    match failed {
+        Ok(Err(error)) => error.to_string(),
+        _ => "it panicked".to_owned(),
     }
 }

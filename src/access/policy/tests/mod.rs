@@ -18,7 +18,7 @@ const PRINCIPAL: Principal<'_> = Principal { aws_account_id: AWS_ACCOUNT_ID, arn
 
 type Entries<'a> = [(&'a str, &'a [&'a str])];
 
-fn context(entries: &Entries<'_>) -> ConditionContext {
+fn context(entries: &Entries<'_>) -> ConditionContext<'static> {
     let mut context = ConditionContext::new();
     for (key, values) in entries {
         context.insert_all(*key, values.iter().map(|it| (*it).to_owned()).collect());
