@@ -244,6 +244,7 @@ impl Server {
         }
         if let Some(engine) = self.engine.take().filter(|_| !thread::panicking()) {
             entries::check(&engine).unwrap();
+            entries::keep_events(&engine);
         }
     }
 }
