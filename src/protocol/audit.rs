@@ -34,7 +34,7 @@ pub(super) struct EventIds(AtomicU64);
 const COUNTER_BITS: u32 = 12;
 
 impl EventIds {
-    fn next(&self, now: Timestamp) -> String {
+    pub(super) fn next(&self, now: Timestamp) -> String {
         let begin = now.as_millisecond().unsigned_abs() << COUNTER_BITS;
         let after = |last: u64| begin.max(last + 1);
         let last = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |it| Some(after(it)));

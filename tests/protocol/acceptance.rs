@@ -186,7 +186,12 @@ fn accepting_registers_and_signs_in() {
     let events = invited.server.client().ok("LookupEvents", json!({}));
     let names: Vec<_> =
         events["Events"].as_array().unwrap().iter().map(|it| &it["EventName"]).collect();
-    assert_eq!(names, ["CreateAccount", "InviteUsers"], "an invitee is no caller");
+    assert_eq!(names, ["CreateAccount", "InviteUsers", "AcceptInvite"]);
+    let event = events["Events"][2]["CloudTrailEvent"].as_str().unwrap();
+    let event: serde_json::Value = serde_json::from_str(event).unwrap();
+    assert_eq!(event["userIdentity"]["type"], "Unknown", "an invitee is no caller");
+    assert_eq!(event["requestParameters"]["userId"], user["UserId"]);
+    assert!(!event.to_string().contains("Jane") && !event.to_string().contains(EMAIL), "{event}");
 }
 
 #[test]

@@ -50,8 +50,10 @@ struct Identity<'e> {
     #[serde(rename = "type")]
     kind: IdentityType,
     principal_id: &'e str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     arn: Cow<'e, str>,
     account_id: &'e str,
+    #[serde(skip_serializing_if = "str::is_empty")]
     access_key_id: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     user_name: Option<&'e str>,
@@ -86,12 +88,12 @@ impl<'e> From<&'e AuditEventRecord> for Event<'e> {
 
 impl<'e> Identity<'e> {
     fn of(record: &'e AuditEventRecord) -> Self {
-        let UserIdentity { kind, access_key_id, principal_id, arn } = &record.user_identity;
+        let UserIdentity { kind, access_key_id, arn, .. } = &record.user_identity;
         let account_id = &record.aws_account_id;
         let user_name = (*kind == IdentityType::IamUser).then(|| record.username());
         Self {
             kind: *kind,
-            principal_id: principal_id.as_deref().unwrap_or(account_id),
+            principal_id: record.principal_id(),
             arn: match arn {
                 Some(arn) => arn.into(),
                 None => access::root_arn(account_id).into(),
@@ -119,15 +121,21 @@ impl AuditEventRecord {
         self.action.rsplit(':').next().unwrap_or(&self.action)
     }
 
+    fn principal_id(&self) -> &str {
+        self.user_identity.principal_id.as_deref().unwrap_or(&self.aws_account_id)
+    }
+
     /// Returns the name by which CloudTrail looks an event's caller up: the root's is "root", and a
     /// session's that of the session.
     pub fn username(&self) -> &str {
         let UserIdentity { kind, arn, .. } = &self.user_identity;
         match arn {
+            _ if *kind == IdentityType::Unknown => self.principal_id(),
             Some(arn) if *kind != IdentityType::Root => arn.rsplit('/').next().unwrap_or_default(),
             _ => "root",
         }
     }
+
     /// Writes the event in CloudTrail's form.
     pub(super) fn in_cloud_trails_form(&self) -> String {
         serde_json::to_string(&Event::from(self)).expect("it was read from JSON")

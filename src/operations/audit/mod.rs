@@ -11,14 +11,16 @@ pub mod shipping;
 
 pub use redaction::Shown;
 
+use super::users::UserRecord;
 use super::{Admission, Operation};
-use crate::access::{Caller, Principal};
+use crate::access::{Caller, Origin, Principal};
 use crate::clock::Timestamp;
 use crate::protocol::decode::Members;
 use crate::protocol::error::Result;
 use crate::store::{self, Access, Key, Record, Table, Tx};
 use redaction::{HIDDEN, Redactor};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use serde_json::value::RawValue;
 use shipping::UnshippedRecord;
 use std::borrow::Cow;
@@ -93,6 +95,8 @@ pub enum IdentityType {
     #[serde(rename = "IAMUser")]
     IamUser,
     AssumedRole,
+    /// A person whom the link of an invitation let in: nobody whom IAM knows.
+    Unknown,
 }
 
 /// What of a call is not in its event, because it is too long or cannot be read.
@@ -169,6 +173,41 @@ impl Draft {
             }
         }
         event
+    }
+}
+
+impl AuditEventRecord {
+    /// Returns the event of a person who accepted an invitation. Nobody signed for it: the link did.
+    pub fn of_acceptance(
+        user: &UserRecord,
+        origin: &Origin,
+        now: Timestamp,
+        request_id: &str,
+        event_id: String,
+    ) -> Self {
+        let parameters = json!({"accountId": user.account_id, "userId": user.user_id});
+        Self {
+            aws_account_id: user.aws_account_id.clone(),
+            event_time: now,
+            event_id,
+            request_id: request_id.to_owned(),
+            action: "campanile:AcceptInvite".to_owned(),
+            read_only: false,
+            user_identity: UserIdentity {
+                kind: IdentityType::Unknown,
+                access_key_id: String::new(),
+                principal_id: Some(user.user_id.clone()),
+                arn: Some(String::new()),
+            },
+            aws_region: origin.region.clone(),
+            source_ip_address: origin.source_ip,
+            user_agent: origin.user_agent.as_deref().map(|it| cut(it).to_owned()),
+            error_code: None,
+            error_message: None,
+            request_parameters: RawValue::from_string(parameters.to_string()).ok(),
+            response_elements: None,
+            additional_event_data: None,
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod page;
 use super::error::{Error, Exception, Result};
 use super::{Api, Request, guarded, log, path_of, put_retry_after};
 use crate::clock::Timestamp;
+use crate::operations::audit::{self, AuditEventRecord};
 use crate::operations::users::invites::{
     OpenInvite, accept_invite, no_such_invitation, open_invite,
 };
@@ -21,6 +22,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use page::{Invitation, Notice, Welcome, answered};
 use std::sync::Arc;
 
+/// The one region that Chime was in: a browser signs for none.
+const REGION: &str = "us-east-1";
 const WELCOME: &str = "/welcome";
 /// The cookie that holds a session. It goes to the one page that reads it.
 const COOKIE_NAME: &str = "campanile-session";
@@ -102,8 +105,14 @@ async fn accept(
     };
     let invite_id = api.terms.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
     let random = rand::random();
-    let write =
-        api.store.write(move |mut tx| accept_invite(&mut tx, &invite_id, &name, now, &random));
+    let (origin, ships) = (request.origin(REGION.to_owned()), api.audit.ships);
+    let (event_id, id) = (api.event_ids.next(now), request_id.to_owned());
+    let write = api.store.write(move |mut tx| -> Result<UserRecord> {
+        let user = accept_invite(&mut tx, &invite_id, &name, now, &random)?;
+        let event = AuditEventRecord::of_acceptance(&user, &origin, now, &id, event_id);
+        audit::append(&mut tx, &event, ships)?;
+        Ok(user)
+    });
     let user = write.await?;
     tracing::info!(request_id, user_id = user.user_id, "an invitation was accepted");
     api.metrics.invitations_accepted.inc();
