@@ -51,9 +51,12 @@ impl Campanile {
                 .env("CAMPANILE_ROOT_AWS_ACCOUNT_ID", AWS_ACCOUNT_ID)
                 .stdout(Stdio::piped()),
         );
-        let mut line = String::new();
-        BufReader::new(process.child().stdout.take()?).read_line(&mut line).ok()?;
-        let address = line.trim().strip_prefix("listening on http://")?.parse().ok()?;
+        // A first start tells of the key that it made, too.
+        let mut lines =
+            BufReader::new(process.child().stdout.take()?).lines().map_while(Result::ok);
+        let address =
+            lines.find_map(|line| line.strip_prefix("listening on http://")?.parse().ok());
+        let address = address?;
         Some(Self { process, address })
     }
 
