@@ -471,7 +471,9 @@ fn log(request: &Request, error: &Error, request_id: &str) {
     request.outcome.note_error(error);
     let (path, secret) = acceptance::loggable(path_of(&request.target));
     let method = &request.method;
-    if error.is_server_fault() {
+    // Who is told to come back when there is room is refused as whoever asks too often is: a flood of
+    // them is a matter for the metrics, and no fault to be called for.
+    if error.is_server_fault() && error.retry_after_seconds().is_none() {
         let (exception, causes) = (error.exception().name(), error.causes());
         tracing::error!(request_id, %method, path, "{exception}{causes}");
     } else {

@@ -29,6 +29,7 @@ use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use tempfile::TempDir;
@@ -160,7 +161,7 @@ impl Server {
         let engine: Arc<dyn Engine> = match (&options.engine, &location) {
             (Some(engine), _) => Arc::clone(engine),
             (None, Location::Memory) => Arc::new(Memory::default()),
-            (None, Location::Embedded(path)) => Arc::new(Embedded::open(path).unwrap()),
+            (None, Location::Embedded(path)) => Arc::new(open(path)),
         };
         // An engine of the test's own may be made to fail.
         let checked = options.engine.is_none().then(|| Arc::clone(&engine));
@@ -247,6 +248,21 @@ impl Server {
             entries::keep_events(&engine);
         }
     }
+}
+
+/// Opens a store that may have been closed a moment ago. A process that another test was starting then
+/// holds what was open here until it has become another program, and a folder's lock with it.
+fn open(path: &Path) -> Embedded {
+    const ATTEMPTS: usize = 10_000;
+    let in_use = |error: &store::Error| error.to_string().contains("another Campanile server");
+    for _ in 0..ATTEMPTS {
+        match Embedded::open(path) {
+            Ok(engine) => return engine,
+            Err(error) if in_use(&error) => thread::yield_now(),
+            Err(error) => panic!("{}: {error}", path.display()),
+        }
+    }
+    panic!("{} stays in use", path.display())
 }
 
 impl Drop for Server {
