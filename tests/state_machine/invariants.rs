@@ -27,11 +27,15 @@ pub fn walk(client: &Client, operation: &str, mut members: Value) -> Result<Vec<
     }
 }
 
-/// Returns the requests that left an event, each with its exception if it has one.
+/// Returns the calls that left an event, each with its exception if it has one. Who accepts an invitation
+/// makes no call.
 pub fn events(client: &Client) -> Result<BTreeMap<String, Option<String>>, String> {
     let mut events = BTreeMap::new();
     for found in walk(client, "cloudtrail:LookupEvents", json!({"MaxResults": 200}))? {
         let event: Value = serde_json::from_str(&text(&found["CloudTrailEvent"])).unwrap();
+        if event["eventName"] == "AcceptInvite" {
+            continue;
+        }
         let exception = event["errorCode"].as_str().map(str::to_owned);
         if let Some(other) = events.insert(text(&event["requestID"]), exception) {
             return Err(format!("{event} has the request of another: {other:?}"));
