@@ -20,7 +20,7 @@ fn parsed(statement: &str) -> Policy {
     Policy::parse(&format!(r#"{{"Statement":{statement}}}"#), Kind::Identity).expect("it is good")
 }
 
-fn context() -> ConditionContext {
+fn context() -> ConditionContext<'static> {
     let mut context = ConditionContext::new();
     for (key, value) in [
         ("aws:username", "ann"),
