@@ -3,17 +3,16 @@
 //! What is found is kept until anything of it changes: every change of users, roles, policies or keys
 //! raises one number in its own transaction, and what was found under another number is found anew.
 
-use super::policies::parse_policy_arn;
 use super::policy::{Decision, Kind, Managed, Policy, Request, decide};
 use super::{
-    AccessKeyRecord, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal,
+    AccessKeyRecord, Cache, Caller, Deployment, Identity, Permissions, PolicyRecord, Principal,
     RoleRecord, Seal, Secret, Session, SessionOf, Status, UserRecord, assumed_role_arn,
+    parse_iam_arn,
 };
 use crate::clock::Timestamp;
 use crate::store::{Error, Key, Record, Result, Table, Tx};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock};
 
 /// A caller, the secret that its requests are signed with, and what it may do.
 #[derive(Clone, Debug)]
@@ -83,14 +82,13 @@ pub struct Signed<'a> {
 pub struct Credentials {
     /// The deployment root's, which is in no map.
     root: OnceLock<Arc<Credential>>,
-    found: RwLock<HashMap<String, (u64, Arc<Credential>)>>,
-    compiled: RwLock<HashMap<String, Arc<Policy>>>,
+    /// By access key id, each with the generation that it was found in.
+    found: Cache<(u64, Arc<Credential>)>,
+    /// By document.
+    compiled: Cache<Arc<Policy>>,
 }
 
 impl Credentials {
-    /// Whoever fills a map only makes it begin again.
-    const MAX: usize = 1024;
-
     /// Returns the credential that an access key id names; that of a session, with its token.
     pub fn find(
         &self,
@@ -116,25 +114,22 @@ impl Credentials {
             },
         };
         let generation = generation(tx)?;
-        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
         // A session's key without its token is nobody's, also where the two were seen together.
-        if let Some((of, credential)) = found.get(access_key_id)
-            && *of == generation
-            && credential.caller.session_issued.is_some() == session.is_some()
-        {
-            return Ok(Found::Credential(Arc::clone(credential)));
+        let is_session = session.is_some();
+        let found = self.found.get(access_key_id, |(of, credential)| {
+            let is_current =
+                *of == generation && credential.caller.session_issued.is_some() == is_session;
+            is_current.then(|| Arc::clone(credential))
+        });
+        if let Some(credential) = found {
+            return Ok(Found::Credential(credential));
         }
-        drop(found);
         let loaded = match session {
             None => self.load(tx, &deployment.seal, access_key_id)?,
             Some(session) => self.load_session(tx, session)?,
         };
         let Some(credential) = loaded.map(Arc::new) else { return Ok(Found::Unknown) };
-        let mut found = self.found.write().unwrap_or_else(PoisonError::into_inner);
-        if found.len() >= Self::MAX {
-            found.clear();
-        }
-        found.insert(access_key_id.to_owned(), (generation, Arc::clone(&credential)));
+        self.found.put(access_key_id.to_owned(), (generation, Arc::clone(&credential)));
         Ok(Found::Credential(credential))
     }
 
@@ -145,73 +140,64 @@ impl Credentials {
         };
         let secret_access_key = record.secret(seal)?;
         let AccessKeyRecord { aws_account_id, user_name, .. } = record;
-        let caller = Caller::root(aws_account_id, access_key_id.to_owned());
-        let Some(user_name) = user_name else {
-            let caller = Arc::new(caller);
-            return Ok(Some(Credential { caller, secret_access_key, grants: Grants::All }));
+        let root = Caller::root(aws_account_id, access_key_id.to_owned());
+        let (caller, grants) = match user_name {
+            None => (root, Grants::All),
+            Some(user_name) => {
+                let user = UserRecord::find(tx, &root.aws_account_id, &user_name)?;
+                let user = user.ok_or_else(|| {
+                    let id = access_key_id;
+                    Error::Corrupt(format!("the user of the access key {id} is gone"))
+                })?;
+                self.as_user(tx, root, &user)?
+            }
         };
-        let user = UserRecord::find(tx, &caller.aws_account_id, &user_name)?.ok_or_else(|| {
-            Error::Corrupt(format!("the user of the access key {access_key_id} is gone"))
-        })?;
-        self.credential_of_user(
-            tx,
-            &user,
-            Credential { caller: Arc::new(caller), secret_access_key, grants: Grants::All },
-        )
-        .map(Some)
+        Ok(Some(Credential { caller: Arc::new(caller), secret_access_key, grants }))
     }
 
     /// Returns the credential of a session, if whose session it is still exists.
     fn load_session(&self, tx: &Tx<'_>, session: Session) -> Result<Option<Credential>> {
         let principal = session.principal();
         let root = Caller::root(session.aws_account_id, session.access_key_id);
-        let caller = Caller { session_issued: Some(session.issued), principal, ..root };
-        let credential = Credential {
-            caller: Arc::new(caller),
-            secret_access_key: session.secret_access_key,
-            grants: Grants::All,
-        };
-        let aws_account_id = credential.caller.aws_account_id.clone();
-        match session.of {
-            SessionOf::DeploymentRoot | SessionOf::Root => Ok(Some(credential)),
+        let root = Caller { session_issued: Some(session.issued), principal, ..root };
+        let (caller, grants) = match session.of {
+            SessionOf::DeploymentRoot | SessionOf::Root => (root, Grants::All),
             SessionOf::User { user_name, user_id } => {
-                let user = UserRecord::find(tx, &aws_account_id, &user_name)?;
-                let user = user.filter(|user| user.user_id == user_id);
-                user.map(|user| self.credential_of_user(tx, &user, credential)).transpose()
+                let user = UserRecord::find(tx, &root.aws_account_id, &user_name)?;
+                match user.filter(|user| user.user_id == user_id) {
+                    Some(user) => self.as_user(tx, root, &user)?,
+                    None => return Ok(None),
+                }
             }
             SessionOf::Role { role_name, role_id, session_name } => {
-                let role = RoleRecord::find(tx, &aws_account_id, &role_name)?;
+                let role = RoleRecord::find(tx, &root.aws_account_id, &role_name)?;
                 let Some(role) = role.filter(|role| role.role_id == role_id) else {
                     return Ok(None);
                 };
-                let arn = assumed_role_arn(&aws_account_id, &role.role_name, &session_name);
-                let user_id = format!("{}:{session_name}", role.role_id);
+                let of_identity = self.policies_of(tx, &role)?;
                 let of_session = session.policy.map(|policy| self.compiled(&policy)).transpose()?;
-                let grants =
-                    Grants::Policies { of_identity: self.policies_of(tx, &role)?, of_session };
-                let root = Arc::unwrap_or_clone(credential.caller);
-                let caller = Arc::new(Caller { arn, user_id, ..root });
-                Ok(Some(Credential { caller, grants, ..credential }))
+                let caller = Caller {
+                    arn: assumed_role_arn(&root.aws_account_id, &role.role_name, &session_name),
+                    user_id: format!("{}:{session_name}", role.role_id),
+                    ..root
+                };
+                (caller, Grants::Policies { of_identity, of_session })
             }
-        }
+        };
+        let secret_access_key = session.secret_access_key;
+        Ok(Some(Credential { caller: Arc::new(caller), secret_access_key, grants }))
     }
 
-    /// Makes a root's credential one of a user.
-    fn credential_of_user(
-        &self,
-        tx: &Tx<'_>,
-        user: &UserRecord,
-        root: Credential,
-    ) -> Result<Credential> {
+    /// Returns a user of an AWS account in the place of its root, and what that user may do.
+    fn as_user(&self, tx: &Tx<'_>, root: Caller, user: &UserRecord) -> Result<(Caller, Grants)> {
         let caller = Caller {
             arn: user.arn(),
             user_id: user.user_id.clone(),
             principal: Principal::User { user_name: user.user_name.clone() },
-            ..Arc::unwrap_or_clone(root.caller)
+            ..root
         };
         let of_identity = self.policies_of(tx, user)?;
-        let grants = Grants::Policies { of_identity, of_session: None };
-        Ok(Credential { caller: Arc::new(caller), grants, ..root })
+        Ok((caller, Grants::Policies { of_identity, of_session: None }))
     }
 
     /// Returns the policies of a user or a role, compiled.
@@ -232,19 +218,13 @@ impl Credentials {
 
     /// Compiles a document, if that was not done before: once for a version of a policy.
     fn compiled(&self, document: &str) -> Result<Arc<Policy>> {
-        let compiled = self.compiled.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(policy) = compiled.get(document) {
-            return Ok(Arc::clone(policy));
+        if let Some(policy) = self.compiled.get(document, |policy| Some(Arc::clone(policy))) {
+            return Ok(policy);
         }
-        drop(compiled);
         let policy = Policy::parse(document, Kind::Identity)
             .map_err(|fault| Error::Corrupt(format!("a stored policy is malformed: {fault}")))?;
         let policy = Arc::new(policy);
-        let mut compiled = self.compiled.write().unwrap_or_else(PoisonError::into_inner);
-        if compiled.len() >= Self::MAX {
-            compiled.clear();
-        }
-        compiled.insert(document.to_owned(), Arc::clone(&policy));
+        self.compiled.put(document.to_owned(), Arc::clone(&policy));
         Ok(policy)
     }
 }
@@ -254,7 +234,7 @@ fn managed_document(tx: &Tx<'_>, arn: &str) -> Result<Option<String>> {
     if let Some(policy) = Managed::find(arn) {
         return Ok(Some(policy.document.to_owned()));
     }
-    let Some((aws_account_id, policy_name)) = parse_policy_arn(arn) else { return Ok(None) };
+    let Some((aws_account_id, policy_name)) = parse_iam_arn(arn, "policy") else { return Ok(None) };
     let policy = PolicyRecord::find(tx, aws_account_id, policy_name)?;
     Ok(policy.and_then(|policy| policy.default_document().map(str::to_owned)))
 }

@@ -161,12 +161,6 @@ pub fn arn<I: Identity>(aws_account_id: &str, name: &str) -> String {
     format!("arn:aws:iam::{aws_account_id}:{}/{name}", I::KIND)
 }
 
-/// Returns the AWS account and the name that the ARN of a role holds.
-pub fn parse_role_arn(arn: &str) -> Option<(&str, &str)> {
-    let (aws_account_id, resource) = arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
-    Some((aws_account_id, resource.strip_prefix("role/")?))
-}
-
 impl Record for UserRecord {
     const VERSION: u32 = 1;
 

@@ -1,6 +1,7 @@
 //! Who may do what: access keys, the callers they belong to, and what a caller is allowed.
 
 mod access_keys;
+mod cache;
 mod caller;
 mod credentials;
 mod deployment;
@@ -14,14 +15,15 @@ mod seal;
 mod sessions;
 
 pub use access_keys::{AccessKeyRecord, Status};
+pub use cache::Cache;
 pub use caller::{Caller, Origin, Principal};
 pub use credentials::{
     AccessGenerationRecord, Credential, Credentials, Found, Grants, Signed, raise_generation,
 };
 pub use deployment::{Deployment, LAYOUT, RootSettings};
-pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn, parse_role_arn};
+pub use identities::{Identity, Permissions, RoleRecord, UserRecord, arn};
 pub use last_used::{AccessKeyLastUsedRecord, KeyUses};
-pub use policies::{PolicyRecord, PolicyVersionRecord, parse_policy_arn, policy_arn};
+pub use policies::{PolicyRecord, PolicyVersionRecord, parse_iam_arn, policy_arn};
 pub use seal::{KEY_BYTES, MasterKey, NONCE_BYTES, Seal, Sealed, StoredSecret};
 pub use sessions::{Session, SessionOf, assumed_role_arn};
 

@@ -66,10 +66,11 @@ pub fn policy_arn(aws_account_id: &str, policy_name: &str) -> String {
     format!("arn:aws:iam::{aws_account_id}:policy/{policy_name}")
 }
 
-/// Returns the AWS account and the name that the ARN of a managed policy holds.
-pub fn parse_policy_arn(arn: &str) -> Option<(&str, &str)> {
+/// Returns the AWS account and the name that an ARN of IAM holds, if it is of this kind of things: a
+/// `role`, a `policy`.
+pub fn parse_iam_arn<'a>(arn: &'a str, kind: &str) -> Option<(&'a str, &'a str)> {
     let (aws_account_id, resource) = arn.strip_prefix("arn:aws:iam::")?.split_once(':')?;
-    Some((aws_account_id, resource.strip_prefix("policy/")?))
+    Some((aws_account_id, resource.strip_prefix(kind)?.strip_prefix('/')?))
 }
 
 impl Record for PolicyRecord {

@@ -25,6 +25,7 @@ use crate::access::{Caller, Origin, Seal, raise_generation};
 use crate::clock::Timestamp;
 use crate::protocol::decode::{Members, encode};
 use crate::protocol::error::Result;
+use crate::protocol::shapes::AwsAccountId;
 use crate::store::{Access, Tx};
 use http::Method;
 use rand::distr::{Distribution, StandardUniform};
@@ -174,8 +175,7 @@ pub fn sts() -> Vec<Operation> {
 pub fn find(name: &str) -> Option<&'static Operation> {
     static TABLE: LazyLock<Vec<Operation>> = LazyLock::new(table);
     let named = |line: &Operation| {
-        let bare = line.name.split_once(':').map_or(line.name, |(_, bare)| bare);
-        if line.name == name { Some(0) } else { (bare == name).then_some(1) }
+        if line.name == name { Some(0) } else { (line.event_name() == name).then_some(1) }
     };
     let found = TABLE.iter().filter_map(|line| Some((named(line)?, line)));
     found.min_by_key(|(distance, _)| *distance).map(|(_, line)| line)
@@ -438,6 +438,14 @@ impl<'a> Context<'a> {
             random: StdRng::from_seed(request.seed),
             ids: 0,
         }
+    }
+
+    /// Returns the AWS account that a request is about: the caller's own, unless it names another, as
+    /// the deployment's root alone may; nothing, where it may not.
+    fn aws_account(&self, asked: Option<&AwsAccountId>) -> Option<String> {
+        let own = &self.caller.aws_account_id;
+        let asked = asked.map_or(own.as_str(), |asked| asked);
+        (asked == own || self.caller.is_deployment_root()).then(|| asked.to_owned())
     }
 
     /// Returns a new UUID that sorts behind the older ones, so that inserts stay local; those of one

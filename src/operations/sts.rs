@@ -5,7 +5,7 @@ use crate::access::policy::{
     Decision, Kind, MANAGED_POLICY_CHARACTERS_MAX, Policy, Principal, Request, decide,
 };
 use crate::access::{
-    self, NONCE_BYTES, RoleRecord, Session, SessionOf, assumed_role_arn, parse_role_arn,
+    self, Identity, NONCE_BYTES, RoleRecord, Session, SessionOf, assumed_role_arn, parse_iam_arn,
 };
 use crate::clock::Timestamp;
 use crate::protocol::error::{Error, Exception, Result};
@@ -206,7 +206,8 @@ fn trusting_role(cx: &Context<'_>, request: &AssumeRoleRequest) -> Result<RoleRe
         let message = "Roles may not be assumed by root accounts.";
         return Err(Error::new(Exception::AccessDeniedException, message));
     }
-    let (aws_account_id, role_name) = parse_role_arn(&request.role_arn).ok_or_else(denied)?;
+    let (aws_account_id, role_name) =
+        parse_iam_arn(&request.role_arn, RoleRecord::KIND).ok_or_else(denied)?;
     let role = RoleRecord::find(&cx.tx, aws_account_id, role_name)?.ok_or_else(denied)?;
     let trust = Policy::parse(&role.assume_role_policy_document, Kind::Trust)
         .map_err(|fault| Error::failure(format!("a stored trust policy is malformed: {fault}")))?;

@@ -6,16 +6,15 @@ use super::error::{Error, Exception, Result};
 use super::sigv4::{Signature, SignedRequest, SigningKey};
 use crate::access::policy::{self, Decision, Principal};
 use crate::access::{
-    self, AccessKeyRecord, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret, Signed,
-    UserRecord, policy_arn,
+    self, AccessKeyRecord, Cache, Caller, Credential, Found, Grants, Origin, RoleRecord, Secret,
+    Signed, UserRecord, policy_arn,
 };
 use crate::clock::Timestamp;
 use crate::operations::{Operation, Resource};
 use crate::store::Tx;
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::iter;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 /// The operations whose model has `AccessDeniedException`; the others have `ForbiddenException`.
 pub const ACCESS_DENIED_OPERATIONS: [&str; 5] = [
@@ -219,12 +218,9 @@ fn denial(operation: &Operation) -> Exception {
 
 /// The keys that requests were verified with, so that a day's first request pays for the others.
 #[derive(Debug, Default)]
-pub(super) struct SigningKeys(RwLock<HashMap<String, (Secret, SigningKey)>>);
+pub(super) struct SigningKeys(Cache<(Secret, SigningKey)>);
 
 impl SigningKeys {
-    /// A key is some 300 bytes; whoever fills the map only makes it begin again.
-    const MAX: usize = 1024;
-
     /// Returns the key for a credential's scope. An access key id that got another secret gets
     /// another key.
     fn get(&self, signature: &Signature<'_>, credential: &Credential) -> SigningKey {
@@ -232,16 +228,11 @@ impl SigningKeys {
         let secret = &credential.secret_access_key;
         let name =
             [signature.access_key_id(), &scope.date, &scope.region, &scope.service].join("/");
-        match self.0.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
-            Some((of, key)) if of == secret => return key.clone(),
-            _ => {}
-        }
-        let key = SigningKey::derive(secret.expose(), scope);
-        let mut keys = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() >= Self::MAX {
-            keys.clear();
-        }
-        keys.insert(name, (secret.clone(), key.clone()));
-        key
+        let kept = self.0.get(&name, |(of, key)| (of == secret).then(|| key.clone()));
+        kept.unwrap_or_else(|| {
+            let key = SigningKey::derive(secret.expose(), scope);
+            self.0.put(name, (secret.clone(), key.clone()));
+            key
+        })
     }
 }

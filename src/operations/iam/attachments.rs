@@ -5,7 +5,7 @@ use super::{
     roles, users,
 };
 use crate::access::policy::{Kind, characters};
-use crate::access::{Identity, RoleRecord, UserRecord, parse_policy_arn};
+use crate::access::{Identity, RoleRecord, UserRecord, parse_iam_arn};
 use crate::operations::{Context, Empty};
 use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{AwsAccountId, IamName, PolicyArn, PolicyDocument};
@@ -310,7 +310,9 @@ fn detach<I: Identity>(cx: &mut Context<'_>, identity: &I, policy_arn: &str) -> 
 
 fn list_attached(identity: &impl Identity) -> ListAttachedPoliciesResponse {
     let attached = identity.permissions().attached.iter().map(|arn| AttachedPolicy {
-        policy_name: parse_policy_arn(arn).map(|(_, name)| name.to_owned()).unwrap_or_default(),
+        policy_name: parse_iam_arn(arn, "policy")
+            .map(|(_, name)| name.to_owned())
+            .unwrap_or_default(),
         policy_arn: arn.clone(),
     });
     ListAttachedPoliciesResponse { attached_policies: attached.collect(), is_truncated: false }

@@ -19,16 +19,10 @@ use crate::store::Key;
 
 /// Returns the AWS account that a request is about.
 fn aws_account_of(cx: &Context<'_>, asked: Option<&AwsAccountId>) -> Result<String> {
-    match asked {
-        Some(other) if **other != *cx.caller.aws_account_id && !cx.caller.is_deployment_root() => {
-            Err(Error::forbidden(format!(
-                "User: {} is not authorized to act in the AWS account {}",
-                cx.caller.arn, &**other
-            )))
-        }
-        Some(asked) => Ok((**asked).to_owned()),
-        None => Ok(cx.caller.aws_account_id.clone()),
-    }
+    cx.aws_account(asked).ok_or_else(|| {
+        let (arn, other) = (&cx.caller.arn, asked.map_or("", |asked| asked));
+        Error::forbidden(format!("User: {arn} is not authorized to act in the AWS account {other}"))
+    })
 }
 
 /// Refuses a policy document that is malformed or too long.

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::access::policy::{Kind, MANAGED_POLICY_CHARACTERS_MAX, Managed, managed};
 use crate::access::quotas::Quota;
-use crate::access::{Permissions, PolicyRecord, PolicyVersionRecord, parse_policy_arn};
+use crate::access::{Permissions, PolicyRecord, PolicyVersionRecord, parse_iam_arn};
 use crate::clock::Timestamp;
 use crate::operations::next_token::Query;
 use crate::operations::{Context, Empty};
@@ -349,9 +349,7 @@ pub(in crate::operations) fn set_default_policy_version(
     cx: &mut Context<'_>,
     request: &PolicyVersionRequest,
 ) -> Result<Empty> {
-    let old = find_own(cx, &request.policy_arn)?;
-    let number = request.version_id.number();
-    version(&old, number)?;
+    let (old, number) = find_own_version(cx, request)?;
     let policy = PolicyRecord { default_version: number, update_date: cx.now, ..old.clone() };
     cx.tx.update(&old, &policy)?;
     Ok(Empty {})
@@ -362,9 +360,7 @@ pub(in crate::operations) fn delete_policy_version(
     cx: &mut Context<'_>,
     request: &PolicyVersionRequest,
 ) -> Result<Empty> {
-    let old = find_own(cx, &request.policy_arn)?;
-    let number = request.version_id.number();
-    version(&old, number)?;
+    let (old, number) = find_own_version(cx, request)?;
     if number == old.default_version {
         return Err(delete_conflict("Cannot delete the default version of a policy."));
     }
@@ -399,7 +395,7 @@ pub(super) fn attachable(
 
 /// Returns the policy with an ARN, if the caller can know of it.
 pub(super) fn find(cx: &Context<'_>, policy_arn: &str) -> Result<Found> {
-    let own = parse_policy_arn(policy_arn).filter(|(account, _)| {
+    let own = parse_iam_arn(policy_arn, "policy").filter(|(account, _)| {
         *account == cx.caller.aws_account_id || cx.caller.is_deployment_root()
     });
     if let Some(managed) = Managed::find(policy_arn) {
@@ -419,6 +415,17 @@ fn find_own(cx: &Context<'_>, policy_arn: &str) -> Result<PolicyRecord> {
             format!("Policy {} is AWS's own and cannot be changed.", managed.arn),
         )),
     }
+}
+
+/// Returns a policy that can be changed, and the number of a version that it has.
+fn find_own_version(
+    cx: &Context<'_>,
+    request: &PolicyVersionRequest,
+) -> Result<(PolicyRecord, u32)> {
+    let policy = find_own(cx, &request.policy_arn)?;
+    let number = request.version_id.number();
+    version(&policy, number)?;
+    Ok((policy, number))
 }
 
 fn version(record: &PolicyRecord, number: u32) -> Result<&PolicyVersionRecord> {

@@ -172,20 +172,15 @@ impl Import {
 
 type Settled = Result<Outcome, Refusal>;
 
-/// Returns the AWS account that a request is about: the caller's own, unless the caller is the
-/// deployment's root.
+/// Returns the AWS account that a request is about.
 pub(super) fn target(cx: &Context<'_>, aws_account_id: Option<&AwsAccountId>) -> Result<String> {
-    let own = &cx.caller.aws_account_id;
-    match aws_account_id {
-        Some(other) if **other != **own && !cx.caller.is_deployment_root() => {
-            Err(Error::forbidden(format!(
-                "AWS account {} is not that of {}; only the deployment's root may name another",
-                &**other, cx.caller.arn
-            )))
-        }
-        Some(aws_account_id) => Ok((**aws_account_id).to_owned()),
-        None => Ok(own.clone()),
-    }
+    cx.aws_account(aws_account_id).ok_or_else(|| {
+        Error::forbidden(format!(
+            "AWS account {} is not that of {}; only the deployment's root may name another",
+            aws_account_id.map_or("", |other| other),
+            cx.caller.arn
+        ))
+    })
 }
 
 /// Names the members in which two shown things differ.
