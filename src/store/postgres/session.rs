@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -170,7 +171,16 @@ async fn first(settings: &Settings) -> Result<Connected, Fault> {
 
 async fn connect(host: &Config, settings: &Settings) -> Result<Connected, Fault> {
     let failed = |error: tokio_postgres::Error| match Fault::of(&error) {
-        Fault::Lost(reason) => Fault::Lost(format!("{}: {reason}", name_of(host))),
+        Fault::Lost(reason) => {
+            let reason = format!("{}: {reason}", name_of(host));
+            // The library keeps the kind of its errors to itself. No certificate becomes right because
+            // it is looked at again.
+            if reason.contains("TLS handshake") {
+                Fault::Refused(SqlState::CONNECTION_EXCEPTION, reason)
+            } else {
+                Fault::Lost(reason)
+            }
+        }
         fault => fault,
     };
     match &settings.tls {
