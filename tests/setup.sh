@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need besides cargo, in folders that git ignores.
 #
-#     tests/setup.sh python|js|strace
+#     tests/setup.sh python|js|strace|postgres_ha
 #
 # Packages come through pip, npm and apt-get as this machine has them configured.
 set -euo pipefail
@@ -64,6 +64,13 @@ setup_js() {
 
 setup_strace() {
     need strace strace
+}
+
+# What stands for machines in the failover test needs root, and so does its setup.
+setup_postgres_ha() {
+    if [[ $(id -u) == 0 ]]; then
+        deploy/postgres-ha/setup
+    fi
 }
 
 "setup_$1"
