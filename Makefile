@@ -38,7 +38,7 @@ ha-long: setup
 	TEST_BINARY=$${CARGO_TARGET_DIR:-target}/release/campanile \
 		.tools/venv/bin/python tests/failover/failover.py --acknowledged 250000 --rounds 4
 
-setup: $(stamps)/python $(stamps)/js $(stamps)/strace $(stamps)/postgres_ha
+setup: $(stamps)/python $(stamps)/js $(stamps)/strace $(stamps)/postgres $(stamps)/postgres_ha
 
 $(stamps)/python: tests/clients/python/requirements.txt
 $(stamps)/js: tests/clients/js/package-lock.json

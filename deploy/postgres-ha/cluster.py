@@ -210,6 +210,8 @@ class Cluster:
             return
         password = self.settings()["campanile_password"]
         self.psql(leader, f"CREATE ROLE campanile LOGIN PASSWORD '{password}'")
+        # A server that starts looks whether the standbys are there.
+        self.psql(leader, "GRANT pg_read_all_stats TO campanile")
         self.psql(leader, "CREATE DATABASE campanile OWNER campanile")
 
     def psql(self, node, statement, database="postgres"):

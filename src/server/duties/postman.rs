@@ -71,7 +71,7 @@ impl Postman {
 
     async fn deliver_one(&self, mail: MailRecord) -> store::Result<()> {
         let now = self.clock.now();
-        let delivery = match self.store.read(|tx| outbox::letter(&tx, &mail, now))? {
+        let delivery = match self.store.read(|tx| outbox::letter(&tx, &mail, now)).await? {
             Letter::Drop => Delivery::Dropped,
             Letter::Wait => later(&mail, now),
             Letter::Send(letter) => {
@@ -123,7 +123,7 @@ impl Duty for Postman {
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         loop {
-            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX))?;
+            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX)).await?;
             let now = self.clock.now();
             let next = waiting.first().map(|mail| mail.due_timestamp);
             if stop.is_asked() || next.is_none_or(|due| due > now) {

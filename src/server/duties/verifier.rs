@@ -5,7 +5,7 @@ use super::{Bell, Duty, Stop};
 use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::domains::{self, DomainRecord};
 use crate::protocol::Wake;
-use crate::store::{self, Position, Store};
+use crate::store::{self, Position, Store, Tx};
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -160,7 +160,8 @@ impl Duty for Verifier {
         let mut next: Option<Timestamp> = None;
         let mut after: Option<Position> = None;
         while !stop.is_asked() {
-            let page = self.store.read(|tx| domains::pending(&tx, after.as_ref(), PAGE_MAX))?;
+            let pending = |tx: Tx<'_>| domains::pending(&tx, after.as_ref(), PAGE_MAX);
+            let page = self.store.read(pending).await?;
             let times = page.items.iter().map(|claim| next_time(claim, now));
             next = next.into_iter().chain(times).min();
             let verifier = &*self;
