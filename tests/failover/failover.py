@@ -180,7 +180,7 @@ def keep_logs(cluster):
     if os.environ.get(LOGS):
         for log in cluster.folder.glob("*/*.log"):
             kept = Path(os.environ[LOGS]) / "servers" / f"{cluster.name}-{log.parent.name}-{log.name}"
-            kept.parent.mkdir(exist_ok=True)
+            kept.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(log, kept)
 
 
@@ -211,8 +211,10 @@ def main():
         run.sabotage()
         run.check()
     finally:
-        keep_logs(cluster)
-        script("down", number)
+        try:
+            keep_logs(cluster)
+        finally:
+            script("down", number)
     run.wrong += [f"left behind by down: {it}" for it in left_behind(cluster)]
     run.report()
     sys.exit(bool(run.wrong))
