@@ -3,7 +3,7 @@
 #
 # make bench   compares its speed with nginx and PostgreSQL (docs/performance.md)
 # make bench-import measures how a million users move in (docs/performance.md)
-# make ha-long loses machines of a cluster again and again under a quarter of a million writes (tests/failover)
+# make ha-long loses a cluster's machines again and again, under a quarter of a million writes
 # make fuzz    feeds it what nobody thought of, a minute a target (docs/fuzzing.md)
 #
 # What the tests need besides cargo is set up once, in folders that git ignores.

@@ -4,6 +4,7 @@ A node is etcd, Patroni and the PostgreSQL that Patroni keeps, as they are on a 
 """
 
 import base64
+import http.client
 import json
 import os
 import secrets
@@ -42,7 +43,7 @@ def get(url):
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode(errors="replace")
-    except (OSError, ValueError):
+    except (OSError, http.client.HTTPException):
         return None
 
 
@@ -184,14 +185,12 @@ class Cluster:
 
     def leader(self):
         """Returns the node that says that it leads, None if there is not exactly one."""
-        roles = {node: state.get("role") for node, state in self.node_states().items()}
-        leaders = [node for node, role in roles.items() if role == "primary"]
-        return leaders[0] if len(leaders) == 1 else None
+        return leader_of(self.node_states())
 
     def healthy_leader(self):
         """Returns the leader if it has all that it should have, and None if not."""
         states = self.node_states()
-        leader = self.leader()
+        leader = leader_of(states)
         if leader is None or any(states.get(node, {}).get("state") != "running" for node in NODES):
             return None
         # What PostgreSQL says of its standbys, and not what Patroni remembers of them.
@@ -250,6 +249,11 @@ class Cluster:
         self.network.remove()
         if not keep_data:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def leader_of(states):
+    leaders = [node for node, state in states.items() if state.get("role") == "primary"]
+    return leaders[0] if len(leaders) == 1 else None
 
 
 def command_line(pid):

@@ -1,7 +1,7 @@
 """What is done to the cluster while clients write.
 
-Each fault begins with a healthy cluster, waits until what it does has taken effect and clients are served
-in spite of it, and ends with a healthy cluster again.
+Each fault begins with a healthy cluster, waits until what it does has taken effect and clients are
+served in spite of it, and leaves everything running. The cluster is then healthy again by itself.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""Clients that write through signed requests until they are told to stop, and remember what they were told."""
+"""Clients that write by signed requests until they are told to stop, and remember what they were told."""
 
 import random
 import threading
@@ -22,7 +22,7 @@ STOP_S_MAX = 120
 
 
 def new_client(url, settings):
-    """Returns a client that tries once, so that no error stays unseen, and is otherwise as AWS ships it."""
+    """Returns AWS's own client, but that it tries once, so that no error stays unseen."""
     return boto3.client(
         "chime",
         endpoint_url=url,
