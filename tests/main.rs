@@ -13,6 +13,7 @@
 mod audit;
 mod cli;
 mod conformance;
+mod copy;
 mod durability;
 mod duties;
 mod harness;

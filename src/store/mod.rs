@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+pub mod copy;
 pub mod embedded;
 mod key;
 mod memory;

@@ -67,6 +67,8 @@ pub enum Table {
     AccessKeysLastUsed = 28,
     /// Which events of the audit are to be shipped, by time and event id.
     UnshippedAuditEvents = 30,
+    /// The one record that tells how far a copy came, as long as it is not complete.
+    Copy = 31,
 }
 
 /// A thing that is stored under a key of its own.

@@ -73,6 +73,15 @@ impl Postgres {
         })
     }
 
+    /// Tells whether a database has the tables, and makes none.
+    pub fn is_there(settings: &Settings) -> Result<bool> {
+        schema::is_there(settings).map_err(|fault| match fault {
+            Fault::Lost(reason) | Fault::Conflict(reason) | Fault::Refused(_, reason) => {
+                Error::Unavailable(format!("{settings}: {reason}"))
+            }
+        })
+    }
+
     /// Takes a session that nobody uses, or opens one.
     fn session(&self) -> std::result::Result<Box<Session>, Fault> {
         let idle = self.idle().pop();
