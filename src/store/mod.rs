@@ -40,6 +40,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
     fn forget(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Tells whether other servers may use the same entries at the same time.
+    fn is_shared(&self) -> bool {
+        false
+    }
 }
 
 /// An open transaction of an [`Engine`]; dropping it without a commit leaves nothing behind.
@@ -155,6 +160,11 @@ impl Store {
     /// Returns what is counted of the commits.
     pub fn commits(&self) -> &Commits {
         &self.commits
+    }
+
+    /// Tells whether other servers may use the same store at the same time.
+    pub fn is_shared(&self) -> bool {
+        self.engine.is_shared()
     }
 
     /// Returns how many writes wait for the writer, which takes a limited number of them at a time.

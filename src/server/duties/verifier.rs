@@ -25,6 +25,9 @@ const MINUTE: i64 = 60 * 1000;
 const YOUNG_MILLISECONDS: i64 = 256 * MINUTE;
 /// How often an older claim is looked up.
 const INTERVAL_MILLISECONDS: i64 = 4 * 60 * MINUTE;
+/// How long it rests, for each page of claims that there is, before it looks for claims made on other
+/// servers, whose bells are not heard here.
+const LOOK_MILLISECONDS: i64 = 5 * 1000;
 /// A claim's time is that of its request, and may be this much older than its commit.
 const COMMIT_MILLISECONDS: i64 = 10 * 1000;
 /// How many claims are read at a time.
@@ -158,8 +161,9 @@ impl Duty for Verifier {
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
         let mut next: Option<Timestamp> = None;
-        let mut after: Option<Position> = None;
+        let (mut after, mut look): (Option<Position>, _) = (None, now);
         while !stop.is_asked() {
+            look = look.plus(LOOK_MILLISECONDS);
             let page = self.store.read(|tx| domains::pending(&tx, after.as_ref(), PAGE_MAX))?;
             let times = page.items.iter().map(|claim| next_time(claim, now));
             next = next.into_iter().chain(times).min();
@@ -179,7 +183,8 @@ impl Duty for Verifier {
             tokio::task::yield_now().await;
         }
         self.last = Some(now);
-        Ok(next)
+        let look = self.store.is_shared().then_some(look);
+        Ok(next.into_iter().chain(look).min())
     }
 }
 
