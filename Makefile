@@ -31,7 +31,7 @@ fuzz:
 			-- -max_total_time=60 || exit 1; \
 	done
 
-setup: $(stamps)/python $(stamps)/js $(stamps)/strace
+setup: $(stamps)/python $(stamps)/js $(stamps)/strace $(stamps)/postgres
 
 $(stamps)/python: tests/clients/python/requirements.txt
 $(stamps)/js: tests/clients/js/package-lock.json

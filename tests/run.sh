@@ -2,6 +2,7 @@
 # Runs every test on every engine, and closes with what each runner says about itself.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+[[ ${TEST_POSTGRES_URL:-} ]] || exec tests/postgres.sh tests/run.sh
 
 export TEST_TOOLS=$PWD/.tools
 export TEST_PYTHON=$TEST_TOOLS/venv/bin/python
@@ -76,7 +77,7 @@ for module in cli durability master_key power_loss tidy upgrade; do
     own+=("$module::") others+=(--skip "$module::")
 done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"
-for engine in memory embedded; do
+for engine in memory embedded postgres; do
     TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main -- "${others[@]}"
     client_suites "$engine" root
 done

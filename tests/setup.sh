@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need besides cargo, in folders that git ignores.
 #
-#     tests/setup.sh python|js|strace
+#     tests/setup.sh python|js|strace|postgres
 #
 # Packages come through pip, npm and apt-get as this machine has them configured.
 set -euo pipefail
@@ -64,6 +64,11 @@ setup_js() {
 
 setup_strace() {
     need strace strace
+}
+
+setup_postgres() {
+    [[ -x /usr/lib/postgresql/15/bin/postgres ]] || command -v pg_config >/dev/null ||
+        install_package PostgreSQL postgresql
 }
 
 "setup_$1"

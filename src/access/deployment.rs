@@ -60,7 +60,7 @@ impl Deployment {
     ) -> Result<Self> {
         // Made before the transaction, which must give the same when it is run again.
         let random = rand::random();
-        store.write(move |tx| Self::open_in(tx, settings, &master_key, now, &random)).await
+        store.write(move |tx| Self::open_in(tx, settings.clone(), &master_key, now, &random)).await
     }
 
     fn open_in(
@@ -113,7 +113,7 @@ impl Deployment {
     /// Returns the data key that the secrets of a store are sealed under, as it is stored; `None` if
     /// they are not sealed yet, or there are none.
     pub fn data_key(store: &Store) -> Result<Option<Sealed>> {
-        let record = store.read(|tx| tx.get::<DeploymentRecord>(&deployment_key()))?;
+        let record = store.read_blocking(|tx| tx.get::<DeploymentRecord>(&deployment_key()))?;
         Ok(record.and_then(|record| record.data_key))
     }
 

@@ -25,7 +25,7 @@ const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
 const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
 const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 33] = [
+const KNOWN: [&str; 35] = [
     "CAMPANILE_ACCESS_LOG",
     "CAMPANILE_AUDIT_LOG",
     "CAMPANILE_AUDIT_READS",
@@ -56,6 +56,8 @@ const KNOWN: [&str; 33] = [
     ROOT_SECRET_ACCESS_KEY,
     "CAMPANILE_SMTP_URL",
     "CAMPANILE_STORE",
+    "CAMPANILE_STORE_CONNECTIONS",
+    "CAMPANILE_STORE_STARTS_UNREPLICATED",
     "CAMPANILE_TLS_CERT",
     "CAMPANILE_TLS_KEY",
     "CAMPANILE_VERIFY_DOMAINS",
@@ -179,7 +181,7 @@ impl ServeArgs {
             listen: self.listen,
             tls: tls.map(|(cert, key)| Tls::open(cert, key)).transpose()?.map(Arc::new),
             master_key: self.store.master_key(variable)?,
-            store: self.store.store,
+            store: self.store.location()?,
             metrics,
             access_log: self.access_log,
             otlp: self.otlp_endpoint,
@@ -229,13 +231,37 @@ impl ServeArgs {
     }
 }
 
+/// Where a store is, or why that cannot be read. What is wrong with the URL of a database is said later,
+/// for whoever reads the command line repeats what it was given, and a password can be part of it.
+type StoreUrl = Result<Location, String>;
+
+fn parse_store(text: &str) -> Result<StoreUrl, String> {
+    match text.parse() {
+        Err(error) if text.starts_with("postgres") && text.contains("://") => Ok(Err(error)),
+        parsed => parsed.map(Ok),
+    }
+}
+
 /// The settings of what works on a store: where it is, and the key to its secrets.
 #[derive(Args, Clone, Debug)]
 pub struct StoreArgs {
-    /// Where everything is kept: embedded:PATH, a folder, or memory:, gone with the process
-    #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE")]
-    #[arg(default_value = "embedded:./campanile-data")]
-    store: Location,
+    /// Where everything is kept: embedded:PATH, a folder; memory:, gone with the process; or
+    /// postgres://USER:PASSWORD@HOST,HOST/DATABASE?sslmode=verify-full, a database that many servers
+    /// share. A password belongs into the environment, where no process list shows it
+    #[arg(long, env = "CAMPANILE_STORE", value_name = "STORE", hide_env_values = true)]
+    #[arg(default_value = "embedded:./campanile-data", value_parser = parse_store)]
+    store: StoreUrl,
+
+    /// How many connections to a PostgreSQL database the server has at the most, each for one request
+    /// at a time [default: 16]
+    #[arg(long, env = "CAMPANILE_STORE_CONNECTIONS", value_name = "NUMBER")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    store_connections: Option<u16>,
+
+    /// Start, with a warning, although PostgreSQL is configured to replicate synchronously and no
+    /// replica is in force
+    #[arg(long, env = "CAMPANILE_STORE_STARTS_UNREPLICATED")]
+    store_starts_unreplicated: bool,
 
     /// File with the master key, under which the secrets in the store are sealed; PATH.key beside
     /// the folder if nothing is said. The first start makes it; keep a copy apart from the folder
@@ -247,7 +273,8 @@ impl StoreArgs {
     /// Returns how the master key is to be exchanged, and of which store.
     pub fn rotation(self) -> Result<(Location, Rotation), String> {
         refuse_unknown(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
-        if self.store == Location::Memory {
+        let location = self.location()?;
+        if location == Location::Memory {
             return Err(
                 "memory: keeps nothing whose master key could be exchanged. Name a folder \
                         with --store embedded:PATH"
@@ -264,7 +291,19 @@ impl StoreArgs {
             (MasterKeySource::File(_), Some(_)) => return Err(needs(NEW_MASTER_KEY, MASTER_KEY)),
             (MasterKeySource::Given(_), None) => return Err(needs(MASTER_KEY, NEW_MASTER_KEY)),
         };
-        Ok((self.store, rotation))
+        Ok((location, rotation))
+    }
+
+    /// Returns where the store is, and how it is used.
+    fn location(&self) -> Result<Location, String> {
+        let mut location = self.store.clone()?;
+        if let Location::Postgres(settings) = &mut location {
+            settings.starts_unreplicated = self.store_starts_unreplicated;
+            if let Some(connections) = self.store_connections {
+                settings.connections = connections.into();
+            }
+        }
+        Ok(location)
     }
 
     fn master_key(
@@ -282,13 +321,13 @@ impl StoreArgs {
                 self.refuse_inside(file)?;
                 Ok(MasterKeySource::File(file.clone()))
             }
-            (None, None) => MasterKeySource::of(&self.store),
+            (None, None) => MasterKeySource::of(&self.location()?),
         }
     }
 
     /// Keeps a key out of what it protects.
     fn refuse_inside(&self, file: &path::Path) -> Result<(), String> {
-        let Location::Embedded(folder) = &self.store else { return Ok(()) };
+        let Ok(Location::Embedded(folder)) = &self.store else { return Ok(()) };
         let (inner, outer) = (path::absolute(file), path::absolute(folder));
         if !matches!((inner, outer), (Ok(inner), Ok(outer)) if inner.starts_with(&outer)) {
             return Ok(());

@@ -22,13 +22,14 @@ use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, sts, table};
-use crate::store::{self, Access, Store, Tx};
+use crate::store::{self, Access, Key, Store, Table, Tx};
 use admission::{Asked, SigningKeys};
 pub use audit::Audit;
 use audit::EventIds;
 use bytes::Bytes;
 use decode::Members;
 use error::{Error, Exception, Result};
+use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use route::{Routed, Router};
@@ -46,6 +47,8 @@ pub use outcome::{Outcome, UNKNOWN};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// After how many seconds whoever met a store that does not answer is told to ask again.
+const RETRY_AFTER_SECONDS: u64 = 1;
 /// The name that clients of this API sign for.
 pub const SIGNING_NAME: &str = "chime";
 
@@ -201,8 +204,14 @@ impl Api {
     }
 
     /// Tells whether the store answers.
-    pub fn check(&self) -> Result<()> {
-        guarded(|| self.store.read(|_| Ok(())))
+    pub async fn check(&self) -> Result<()> {
+        self.read(|tx| Ok(tx.any(&Key::of(Table::Deployment)).map(drop)?)).await
+    }
+
+    /// Runs a reading operation, and makes an answer of ours out of a panic.
+    async fn read<R>(&self, run: impl FnMut(Tx<'_>) -> Result<R>) -> Result<R> {
+        let read = AssertUnwindSafe(self.store.read(run)).catch_unwind();
+        read.await.unwrap_or_else(|_| Err(panicked()))
     }
 
     /// Tells whether browsers come by TLS, so that a cookie must not go without it.
@@ -212,9 +221,9 @@ impl Api {
 
     async fn answer<'a>(
         self: &'a Arc<Self>,
-        admit: impl FnOnce(Tx<'_>) -> Result<Admitted<'a>>,
+        admit: impl FnMut(Tx<'_>) -> Result<Admitted<'a>>,
     ) -> Result<Done> {
-        match guarded(|| self.store.read(admit))? {
+        match self.read(admit).await? {
             Admitted::Done(done) => Ok(done),
             Admitted::Audited(event, outcome) => {
                 self.append(event).await?;
@@ -228,16 +237,16 @@ impl Api {
         let Write { operation, call, after_delivery, admission, draft } = write;
         let again = after_delivery.map(|call| (call, admission.clone()));
         let api = Arc::clone(self);
-        let run = move |tx: Tx<'_>| api.run_audited(&call, tx, &admission, draft);
+        let run = move |tx: Tx<'_>| api.run_audited(&call, tx, &admission, draft.clone());
         let mut body = self.store.write(run).await??;
         if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
             wake();
         }
         if let (Some(Deliver(deliver)), Some((call, admission))) = (&self.deliver, again) {
             deliver().await;
-            let read = || self.store.read(|tx| self.run(&call, tx, &admission));
+            let read = self.read(move |tx| self.run(&call, tx, &admission));
             // What was written stays so, and can be told, whatever becomes of this.
-            body = guarded(read).unwrap_or(body);
+            body = read.await.unwrap_or(body);
         }
         Ok(Done { status: operation.status, body })
     }
@@ -390,15 +399,25 @@ fn text(value: &HeaderValue) -> String {
 impl From<store::Error> for Error {
     fn from(error: store::Error) -> Self {
         match error {
-            store::Error::Unavailable(_) => {
+            store::Error::Unavailable(_) | store::Error::Again(_) => {
                 let message = "The service is currently unavailable. Try again later.";
-                Self::new(Exception::ServiceUnavailableException, message).caused_by(error)
+                Self::new(Exception::ServiceUnavailableException, message)
+                    .retry_after(RETRY_AFTER_SECONDS)
+                    .caused_by(error)
             }
             // The text of the only recorded conflict (Administration Guide, "Logging with
             // CloudTrail").
             store::Error::Taken(_) => {
                 let message = "Request could not be completed due to a conflict";
                 Self::new(Exception::ConflictException, message).caused_by(error)
+            }
+            store::Error::Unknown(_) => {
+                let message = "The service lost its database while the request was carried out, and \
+                    it is not known whether it was. LookupEvents finds the event with this RequestId \
+                    if so. Try again after that.";
+                Self::new(Exception::ServiceUnavailableException, message)
+                    .retry_after(RETRY_AFTER_SECONDS)
+                    .caused_by(error)
             }
             store::Error::Corrupt(_) | store::Error::ReadOnly => Self::failure(error),
         }
@@ -407,8 +426,11 @@ impl From<store::Error> for Error {
 
 /// Makes an answer of ours out of a panic, which is always a fault of ours.
 fn guarded<R>(run: impl FnOnce() -> Result<R>) -> Result<R> {
-    catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Error::failure("an operation panicked")))
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(panicked()))
+}
+
+fn panicked() -> Error {
+    Error::failure("an operation panicked")
 }
 
 /// Returns a fresh id for an answer.
@@ -473,8 +495,9 @@ fn log(request: &Request, error: &Error, request_id: &str) {
     let method = &request.method;
     // Who is told to come back when there is room is refused as whoever asks too often is: a flood of
     // them is a matter for the metrics, and no fault to be called for.
-    if error.is_server_fault() && error.retry_after_seconds().is_none() {
-        let (exception, causes) = (error.exception().name(), error.causes());
+    let causes = error.causes();
+    if error.is_server_fault() && (error.retry_after_seconds().is_none() || !causes.is_empty()) {
+        let exception = error.exception().name();
         tracing::error!(request_id, %method, path, "{exception}{causes}");
     } else {
         // What follows the first line is an echo of the request, and that is for the client alone.

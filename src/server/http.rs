@@ -222,7 +222,9 @@ impl Front {
                     (cors::preflight(request.headers()), Outcome::of("preflight"), 0)
                 }
                 (_, &Method::GET | &Method::HEAD, "/health/live") => health(Ok(())),
-                (_, &Method::GET | &Method::HEAD, "/health/ready") => health(self.api.check()),
+                (_, &Method::GET | &Method::HEAD, "/health/ready") => {
+                    health(self.api.check().await)
+                }
                 _ => match receive(request, peer).await {
                     Ok(request) => {
                         // Once all of it is here, so that those who send slowly take nobody's place.

@@ -43,8 +43,16 @@ impl MasterKeySource {
     /// Returns where the key of a store is unless somebody says otherwise: beside its folder, so that
     /// a copy of the folder holds no key, and nowhere for what is gone with the process.
     pub fn of(location: &Location) -> Result<Self, String> {
-        let Location::Embedded(folder) = location else {
-            return Ok(Self::Given(MasterKey::new(rand::random())));
+        let folder = match location {
+            Location::Embedded(folder) => folder,
+            Location::Memory => return Ok(Self::Given(MasterKey::new(rand::random()))),
+            Location::Postgres(_) => {
+                return Err(format!(
+                    "the secrets in a database are sealed under a master key that all of its \
+                     servers have. Make one with `openssl rand -base64 32`, and give it to each of \
+                     them: set {VARIABLE}, or name its file with {SETTING}"
+                ));
+            }
         };
         // A folder like . has no name to put anything behind.
         let named = match folder.file_name() {

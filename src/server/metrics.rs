@@ -8,10 +8,11 @@ use crate::operations::users::outbox;
 use crate::protocol::{REQUEST_ID, new_request_id, request_id_header};
 use crate::store::Store;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use std::net::SocketAddr;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 /// How many connections may be open: each scraper needs one.
@@ -52,16 +53,20 @@ pub(super) struct Exposed {
 impl Exposed {
     /// Answers on a listener, until this is dropped.
     pub(super) async fn serve(self, listening: Listening) {
+        let exposed = Arc::new(self);
         let respond = move |_, request| {
-            let mut response = self.respond(&request);
-            let request_id = request_id_header(&new_request_id());
-            response.headers_mut().insert(REQUEST_ID, request_id);
-            std::future::ready(Ok(response.map(Full::new)))
+            let exposed = Arc::clone(&exposed);
+            async move {
+                let mut response = exposed.respond(&request).await;
+                let request_id = request_id_header(&new_request_id());
+                response.headers_mut().insert(REQUEST_ID, request_id);
+                Ok(response.map(Full::new))
+            }
         };
         listening.serve(respond, std::future::pending()).await;
     }
 
-    fn respond<B>(&self, request: &Request<B>) -> Response<Bytes> {
+    async fn respond<B>(&self, request: &Request<B>) -> Response<Bytes> {
         if request.uri().path() != PATH {
             return refused(
                 StatusCode::NOT_FOUND,
@@ -80,15 +85,15 @@ impl Exposed {
         } else {
             (Format::Prometheus, "text/plain; version=0.0.4; charset=utf-8")
         };
-        let mut response = Response::new(self.metrics.written(format, self.look()).into());
+        let mut response = Response::new(self.metrics.written(format, self.look().await).into());
         let content_type = HeaderValue::from_static(content_type);
         response.headers_mut().insert(header::CONTENT_TYPE, content_type);
         response
     }
 
-    fn look(&self) -> Look {
-        let waiting = || self.store.read(|tx| outbox::waiting(&tx, MAILS_COUNTED_MAX));
-        let waiting = catch_unwind(AssertUnwindSafe(waiting));
+    async fn look(&self) -> Look {
+        let waiting = self.store.read(|tx| outbox::waiting(&tx, MAILS_COUNTED_MAX));
+        let waiting = AssertUnwindSafe(waiting).catch_unwind().await;
         Look {
             writes_waiting: self.store.writes_waiting(),
             // A store that cannot be read is told of by what fails for it.

@@ -1,7 +1,22 @@
 //! Keys: tuples written as bytes, so that the order of the bytes is the order of the tuples.
 
-use super::Table;
+use super::{Batch, Error, Result, Table};
 use std::fmt;
+
+/// How long a key may be that is stored. PostgreSQL's indexes take 2,704 bytes of an entry ("index row
+/// size exceeds btree version 4 maximum"); every engine refuses what one of them would.
+pub const KEY_BYTES_MAX: usize = 2_600;
+
+/// Refuses a batch with a key that is too long for an engine.
+pub(super) fn check_keys(batch: &Batch) -> Result<()> {
+    match batch.keys().find(|key| key.len() > KEY_BYTES_MAX) {
+        None => Ok(()),
+        Some(key) => Err(Error::Unavailable(format!(
+            "a key of {} bytes is above the limit of {KEY_BYTES_MAX}",
+            key.len()
+        ))),
+    }
+}
 
 /// A key, or the beginning of one.
 ///

@@ -1,5 +1,6 @@
 //! The reference engine: a sorted map in memory. What it answers is what every engine answers.
 
+use super::key::check_keys;
 use super::{Access, Batch, Engine, Error, KeyRange, Result, Transaction};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
@@ -45,6 +46,7 @@ impl Transaction for MemoryTransaction<'_> {
     fn commit(self: Box<Self>, batch: &Batch) -> Result<()> {
         let Self { memory, entries, writing } = *self;
         let _writing = writing.ok_or(Error::ReadOnly)?;
+        check_keys(batch)?;
         drop(entries);
         let mut entries = memory.entries.write().unwrap_or_else(PoisonError::into_inner);
         for (key, value) in batch {

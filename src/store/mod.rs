@@ -1,8 +1,8 @@
 //! Where everything is kept: records and their indexes over an ordered map of bytes.
 //!
-//! An engine is four verbs ([`Engine::begin`], [`Transaction::get`], [`Transaction::scan`],
-//! [`Transaction::commit`]); all that is above them is written once, so that engines cannot
-//! disagree. Nothing here knows an operation or HTTP.
+//! An engine is five verbs ([`Engine::begin`], [`Transaction::get`], [`Transaction::scan`],
+//! [`Transaction::finish`], [`Transaction::commit`]); all that is above them is written once, so that
+//! engines cannot disagree. Nothing here knows an operation or HTTP.
 
 #[cfg(test)]
 mod contract;
@@ -10,17 +10,20 @@ pub mod embedded;
 mod key;
 mod memory;
 mod page;
+pub mod postgres;
 mod record;
+mod shared;
 mod tx;
 mod writer;
 
-pub use key::{Key, KeyRange};
+pub use key::{KEY_BYTES_MAX, Key, KeyRange};
 pub use memory::Memory;
 pub use page::{Page, Position};
 pub use record::{Record, Table};
 pub use tx::Tx;
 
 use crate::metrics::Commits;
+use shared::Shared;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -29,21 +32,29 @@ use writer::Writer;
 
 /// An ordered map of bytes with serializable transactions.
 ///
-/// A reading transaction sees one committed state until it ends. A writing transaction sees the
-/// newest, and while one is open no other begins, so that writing transactions are serial.
+/// What a transaction answers and writes is as if transactions had come one after the other. An
+/// engine that nobody else uses begins no writing transaction while another is open; one that is
+/// shared finds out later that two were in each other's way, and answers [`Error::Again`] to one.
 pub trait Engine: fmt::Debug + Send + Sync {
-    /// Begins a transaction; a writing one waits until no other is open.
+    /// Begins a transaction; a writing one may wait until no other is open.
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>>;
+
+    /// Returns how many transactions may be open at a time, if other processes use the store as well
+    /// and every answer comes from another machine.
+    fn shared(&self) -> Option<usize> {
+        None
+    }
+
+    /// Removes what the engine keeps for itself and needs no longer. One that keeps no such thing has
+    /// nothing to do.
+    fn sweep(&self) -> Result<()> {
+        Ok(())
+    }
 
     /// Leaves nothing in its files of what was deleted or replaced and is not looked at, which can
     /// take as long as writing everything anew. An engine that keeps no such thing has nothing to do.
     fn forget(&self) -> Result<()> {
         Ok(())
-    }
-
-    /// Tells whether other servers may use the same entries at the same time.
-    fn is_shared(&self) -> bool {
-        false
     }
 }
 
@@ -54,6 +65,11 @@ pub trait Transaction {
 
     /// Returns the first `limit` entries of a range in the order of their keys' bytes.
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// Ends a transaction that wrote nothing. What it read counts only if this succeeds.
+    fn finish(self: Box<Self>) -> Result<()> {
+        Ok(())
+    }
 
     /// Applies all of a batch or none of it; once this returns `Ok`, the batch is durable.
     fn commit(self: Box<Self>, batch: &Batch) -> Result<()>;
@@ -82,6 +98,11 @@ pub enum Error {
     ReadOnly,
     /// Another record has this key, which only one may have.
     Taken(Key),
+    /// The transaction met another, or lost its connection before it changed anything: the same
+    /// operation is to be run again from its beginning.
+    Again(String),
+    /// The connection was lost in the midst of a commit, and nobody could be asked what became of it.
+    Unknown(String),
 }
 
 /// What the store answers.
@@ -94,6 +115,8 @@ impl fmt::Display for Error {
             Self::Corrupt(reason) => write!(f, "the store holds what it should not: {reason}"),
             Self::ReadOnly => f.write_str("a reading operation tried to write"),
             Self::Taken(key) => write!(f, "another record has the {key:?}"),
+            Self::Again(reason) => write!(f, "the transaction is to be run again: {reason}"),
+            Self::Unknown(reason) => write!(f, "what became of a commit is not known: {reason}"),
         }
     }
 }
@@ -107,6 +130,8 @@ pub enum Location {
     Memory,
     /// `embedded:PATH`, durable in a folder.
     Embedded(PathBuf),
+    /// `postgres://…`, in a database that other servers may use as well.
+    Postgres(Box<postgres::Settings>),
 }
 
 impl std::str::FromStr for Location {
@@ -120,7 +145,11 @@ impl std::str::FromStr for Location {
                  embedded:./campanile-data"
                 .to_owned()),
             Some(("embedded", path)) => Ok(Self::Embedded(path.into())),
-            _ => Err("a store is embedded:PATH or memory:".to_owned()),
+            Some(("postgres" | "postgresql", _)) => {
+                text.parse().map(|settings| Self::Postgres(Box::new(settings)))
+            }
+            _ => Err("a store is embedded:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:"
+                .to_owned()),
         }
     }
 }
@@ -130,31 +159,48 @@ impl fmt::Display for Location {
         match self {
             Self::Memory => f.write_str("memory:"),
             Self::Embedded(path) => write!(f, "embedded:{}", path.display()),
+            Self::Postgres(settings) => write!(f, "{settings}"),
         }
     }
 }
 
-/// An open store: an engine, and the thread through which every write goes.
+/// An open store: an engine, and the way in which operations come to it.
 #[derive(Debug)]
 pub struct Store {
     engine: Arc<dyn Engine>,
-    writer: Writer,
+    way: Way,
     commits: Commits,
+}
+
+/// How operations come to an engine.
+#[derive(Debug)]
+enum Way {
+    /// It is this process's alone: reads run where they are asked for, writes on one thread.
+    Alone(Writer),
+    /// Others use it, too: each operation has a transaction of its own.
+    Shared(Shared),
 }
 
 impl Store {
     /// Opens the store at a location, and makes an empty one where there is none.
     pub fn open(location: &Location) -> Result<Self> {
-        match location {
-            Location::Memory => Ok(Self::over(Arc::new(Memory::default()))),
-            Location::Embedded(path) => Ok(Self::over(Arc::new(embedded::Embedded::open(path)?))),
-        }
+        Ok(Self::over(match location {
+            Location::Memory => Arc::new(Memory::default()),
+            Location::Embedded(path) => Arc::new(embedded::Embedded::open(path)?),
+            Location::Postgres(settings) => {
+                shared::waiting(|| postgres::Postgres::open(settings)).map(Arc::new)?
+            }
+        }))
     }
 
     /// Opens a store over an engine.
     pub fn over(engine: Arc<dyn Engine>) -> Self {
         let commits = Commits::default();
-        Self { writer: Writer::start(Arc::clone(&engine), commits.clone()), engine, commits }
+        let way = match engine.shared() {
+            None => Way::Alone(Writer::start(Arc::clone(&engine), commits.clone())),
+            Some(places) => Way::Shared(Shared::new(Arc::clone(&engine), places, commits.clone())),
+        };
+        Self { engine, way, commits }
     }
 
     /// Returns what is counted of the commits.
@@ -162,35 +208,64 @@ impl Store {
         &self.commits
     }
 
-    /// Tells whether other servers may use the same store at the same time.
+    /// Tells whether other servers may use the same store.
     pub fn is_shared(&self) -> bool {
-        self.engine.is_shared()
+        matches!(self.way, Way::Shared(_))
     }
 
-    /// Returns how many writes wait for the writer, which takes a limited number of them at a time.
+    /// Returns how many operations wait for their turn, which a limited number of them may at a time.
     pub fn writes_waiting(&self) -> usize {
-        self.writer.waiting()
+        match &self.way {
+            Way::Alone(writer) => writer.waiting(),
+            Way::Shared(shared) => shared.waiting(),
+        }
     }
 
-    /// Runs a reading operation on the newest committed state, on the caller's thread.
-    pub fn read<R, E: From<Error>>(
+    /// Runs a reading operation on the newest committed state. It may be run more than once; its last
+    /// answer counts.
+    pub async fn read<R, E: From<Error>>(
         &self,
-        run: impl FnOnce(Tx<'_>) -> Result<R, E>,
+        run: impl FnMut(Tx<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        match &self.way {
+            Way::Alone(_) => self.read_alone(run),
+            Way::Shared(shared) => shared.read(run).await,
+        }
+    }
+
+    /// Runs a reading operation as [`Store::read`] does, on a thread that may wait.
+    pub fn read_blocking<R, E: From<Error>>(
+        &self,
+        run: impl FnMut(Tx<'_>) -> Result<R, E>,
+    ) -> Result<R, E> {
+        match &self.way {
+            Way::Alone(_) => self.read_alone(run),
+            Way::Shared(shared) => shared.read_blocking(run),
+        }
+    }
+
+    fn read_alone<R, E: From<Error>>(
+        &self,
+        mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
         let transaction = self.engine.begin(Access::Read)?;
         run(Tx::reading(transaction.as_ref()))
     }
 
-    /// Runs a writing operation, and answers once what it wrote is durable.
+    /// Runs a writing operation, and answers once what it wrote is durable. It may be run more than
+    /// once, each time as if for the first; only what its last run wrote stays.
     ///
     /// An operation that fails leaves nothing behind.
     pub async fn write<R, E, F>(&self, run: F) -> Result<R, E>
     where
         R: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+        F: FnMut(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
-        self.writer.write(run).await
+        match &self.way {
+            Way::Alone(writer) => writer.write(run).await,
+            Way::Shared(shared) => shared.write(run).await,
+        }
     }
 
     /// Runs a writing operation as [`Store::write`] does, on a thread that may wait.
@@ -198,9 +273,17 @@ impl Store {
     where
         R: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+        F: FnMut(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
-        self.writer.write_blocking(run)
+        match &self.way {
+            Way::Alone(writer) => writer.write_blocking(run),
+            Way::Shared(shared) => shared.write_blocking(run),
+        }
+    }
+
+    /// Removes what the engine keeps for itself and needs no longer.
+    pub fn sweep(&self) -> Result<()> {
+        shared::waiting(|| self.engine.sweep())
     }
 
     /// Leaves nothing in the engine's files of what was deleted or replaced before, which can take as

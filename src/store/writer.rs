@@ -3,8 +3,9 @@
 //! It takes all the writes that wait, runs each over what the ones before it wrote, commits them
 //! together, and only then answers them. There are no conflicts and no retries.
 
+use super::shared::bytes_of;
 use super::tx::Writes;
-use super::{Access, Batch, Engine, Error, Result, Tx};
+use super::{Access, Engine, Error, Result, Tx};
 use crate::metrics::Commits;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,7 +41,7 @@ impl Writer {
     where
         R: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+        F: FnMut(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
         let (jobs, (job, answer)) = (self.jobs()?, job(run));
         jobs.send(job).await.map_err(|_| gone())?;
@@ -52,7 +53,7 @@ impl Writer {
     where
         R: Send + 'static,
         E: From<Error> + Send + 'static,
-        F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+        F: FnMut(Tx<'_>) -> Result<R, E> + Send + 'static,
     {
         let (jobs, (job, answer)) = (self.jobs()?, job(run));
         jobs.blocking_send(job).map_err(|_| gone())?;
@@ -78,7 +79,7 @@ fn job<R, E, F>(run: F) -> (Box<dyn Job>, oneshot::Receiver<Result<R, E>>)
 where
     R: Send + 'static,
     E: From<Error> + Send + 'static,
-    F: FnOnce(Tx<'_>) -> Result<R, E> + Send + 'static,
+    F: FnMut(Tx<'_>) -> Result<R, E> + Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
     (Box::new(Write { run: Some(run), outcome: None, reply }), answer)
@@ -134,8 +135,11 @@ fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>], commits: &Commi
     committed
 }
 
-fn bytes_of(batch: &Batch) -> usize {
-    batch.iter().map(|(key, value)| key.len() + value.as_ref().map_or(0, Vec::len)).sum()
+/// Runs an operation. A panic is a fault of its own; the writes of others must not suffer for it.
+pub(super) fn guarded<R, E: From<Error>>(run: impl FnOnce() -> Result<R, E>) -> Result<R, E> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| {
+        Err(Error::Corrupt("the operation panicked; its writes are undone".to_owned()).into())
+    })
 }
 
 /// A write that waits for its turn, with the types of its operation hidden.
@@ -157,14 +161,11 @@ impl<F, R, E> Job for Write<F, R, E>
 where
     R: Send,
     E: From<Error> + Send,
-    F: FnOnce(Tx<'_>) -> Result<R, E> + Send,
+    F: FnMut(Tx<'_>) -> Result<R, E> + Send,
 {
     fn run(&mut self, tx: Tx<'_>) -> bool {
-        let Some(run) = self.run.take() else { return false };
-        // A panic is a fault of the operation; the writes of the others must not suffer for it.
-        let outcome = catch_unwind(AssertUnwindSafe(|| run(tx))).unwrap_or_else(|_| {
-            Err(Error::Corrupt("the operation panicked; its writes are undone".to_owned()).into())
-        });
+        let Some(mut run) = self.run.take() else { return false };
+        let outcome = guarded(|| run(tx));
         let keep = outcome.is_ok();
         self.outcome = Some(outcome);
         keep

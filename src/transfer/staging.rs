@@ -251,8 +251,8 @@ impl Staging {
     ) -> store::Result<Vec<Located>> {
         self.store.write_blocking(move |mut tx| {
             let mut faults = Vec::new();
-            for (owner, saved) in owned {
-                stage(&mut tx, &owner, saved, &mut faults)?;
+            for (owner, saved) in &owned {
+                stage(&mut tx, owner, saved.clone(), &mut faults)?;
             }
             for unowned in &unowned {
                 tx.insert(unowned)?;
@@ -266,8 +266,9 @@ impl Staging {
         let mut faults = Vec::new();
         let mut after = None;
         loop {
-            let page: Page<Unowned> =
-                self.store.read(|tx| tx.page(&Key::of(Table::Outbox), after.as_ref(), PAGE))?;
+            let page: Page<Unowned> = self
+                .store
+                .read_blocking(|tx| tx.page(&Key::of(Table::Outbox), after.as_ref(), PAGE))?;
             let mut settled = Vec::new();
             for unowned in page.items {
                 match self.owner_of(&unowned)? {
@@ -287,7 +288,7 @@ impl Staging {
     }
 
     fn owner_of(&self, unowned: &Unowned) -> store::Result<Option<Owner>> {
-        self.store.read(|tx| {
+        self.store.read_blocking(|tx| {
             for word in &unowned.words {
                 let found: Option<Staged> = match unowned.saved.kind {
                     Kind::UserSettings => tx.find(&Key::of(Table::UsersByType).string(word))?,
@@ -303,17 +304,17 @@ impl Staging {
 
     /// Returns an account, if it is among what was read.
     pub(super) fn account(&self, account_id: &str) -> store::Result<Option<Staged>> {
-        self.store.read(|tx| tx.get(&Key::of(Table::Accounts).string(account_id)))
+        self.store.read_blocking(|tx| tx.get(&Key::of(Table::Accounts).string(account_id)))
     }
 
     /// Returns some of the accounts, in the order of their ids.
     pub(super) fn accounts(&self, after: Option<&Position>) -> store::Result<Page<Staged>> {
-        self.store.read(|tx| tx.page(&Key::of(Table::Accounts), after, PAGE))
+        self.store.read_blocking(|tx| tx.page(&Key::of(Table::Accounts), after, PAGE))
     }
 
     /// Returns some of the users, in the order of their accounts and ids.
     pub(super) fn users(&self, after: Option<&Position>) -> store::Result<Page<Staged>> {
-        self.store.read(|tx| tx.page(&Key::of(Table::Users), after, PAGE))
+        self.store.read_blocking(|tx| tx.page(&Key::of(Table::Users), after, PAGE))
     }
 }
 

@@ -1,6 +1,6 @@
 """Runs a client suite against a server of its own:
 
-    python server.py memory|embedded [--as-user POLICY] COMMAND...
+    python server.py memory|embedded|postgres [--as-user POLICY] COMMAND...
 
 The suite finds the server through the environment, as every AWS client does. The run fails if the
 suite does, if the server does not stop cleanly, or if it logged as much as a warning.
@@ -9,6 +9,7 @@ With `--as-user` the suite's credential is not the root's but that of a user who
 POLICY says, and nothing else. The run fails, too, if the suite did not need every action in it.
 """
 
+import base64
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import uuid
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,6 +92,15 @@ def new_user(root, environment, policy, user_name=USER_NAME):
     return new_key(environment, *of_user)
 
 
+def store(engine, folder):
+    """Returns where an empty store of an engine can be, as --store names it."""
+    if engine == "postgres":
+        schema = f"client_{uuid.uuid4().hex}"
+        # The database of tests/postgres.sh.
+        return f"{os.environ['TEST_POSTGRES_URL']}?options=-c%20search_path%3D{schema}"
+    return {"memory": "memory:", "embedded": f"embedded:{folder / 'data'}"}[engine]
+
+
 class Server:
     """A server process over a store of its own, which is removed with it.
 
@@ -101,11 +112,12 @@ class Server:
         self.settings = settings
         self.port = 0
         self.folder = Path(tempfile.mkdtemp(prefix="campanile-test-"))
-        stores = {"memory": "memory:", "embedded": f"embedded:{self.folder / 'data'}"}
-        self.store = stores[engine]
+        self.store = store(engine, self.folder)
+        self.master_key = base64.b64encode(os.urandom(32)).decode()
         self.process = None
         self.credential = ROOT
         note_secret("RootSecretAccessKey", ROOT_SECRET_ACCESS_KEY)
+        note_secret("MasterKey", self.master_key)
 
     def __enter__(self):
         self.start()
@@ -141,6 +153,7 @@ class Server:
                 "CAMPANILE_ROOT_ACCESS_KEY_ID": ROOT_ACCESS_KEY_ID,
                 "CAMPANILE_ROOT_SECRET_ACCESS_KEY": ROOT_SECRET_ACCESS_KEY,
                 "CAMPANILE_ROOT_AWS_ACCOUNT_ID": ROOT_AWS_ACCOUNT_ID,
+                "CAMPANILE_MASTER_KEY": self.master_key,
             },
         )
         for line in self.process.stdout:

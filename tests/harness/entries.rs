@@ -28,7 +28,8 @@ type Entries = BTreeMap<Vec<u8>, Vec<u8>>;
 pub fn check(engine: &Arc<dyn Engine>) -> Result<(), String> {
     let found = all(engine.as_ref()).map_err(|error| error.to_string())?;
     let store = Store::over(Arc::clone(engine));
-    let expected = store.read(|tx| expected(&tx, &found)).map_err(|error| error.to_string())?;
+    let expected =
+        store.read_blocking(|tx| expected(&tx, &found)).map_err(|error| error.to_string())?;
     let mut wrong = Vec::new();
     for key in found.keys().chain(expected.keys()) {
         match (found.get(key), expected.get(key)) {

@@ -5,6 +5,7 @@ pub mod entries;
 pub mod http;
 pub mod kept;
 pub mod otlp;
+pub mod postgres;
 pub mod process;
 pub mod shared;
 pub mod smtp;
@@ -26,6 +27,7 @@ use campanile::server::{
     Origins, OtlpEndpoint, Settings, Tls,
 };
 use campanile::store::embedded::Embedded;
+use campanile::store::postgres::Postgres;
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
@@ -99,7 +101,7 @@ impl Server {
     /// Starts a server over a store that is filled before the first request.
     pub fn start_with(
         options: Options,
-        fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
+        fill: impl FnMut(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
         let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "memory".to_owned());
@@ -107,7 +109,8 @@ impl Server {
         let location = match engine.as_str() {
             "memory" => Location::Memory,
             "embedded" => Location::Embedded(folder.path().join("data")),
-            other => panic!("TEST_ENGINE is '{other}': it may be memory or embedded"),
+            "postgres" => postgres::location(),
+            other => panic!("TEST_ENGINE is '{other}': it may be memory, embedded or postgres"),
         };
         Self::start_at(location, Some(folder), options, fill)
     }
@@ -122,7 +125,7 @@ impl Server {
         location: Location,
         folder: Option<TempDir>,
         options: Options,
-        fill: impl FnOnce(Tx<'_>) -> store::Result<()> + Send + 'static,
+        fill: impl FnMut(Tx<'_>) -> store::Result<()> + Send + 'static,
     ) -> Self {
         kept::start_log();
         let master_key = MasterKey::new([0x4d; KEY_BYTES]);
@@ -165,6 +168,7 @@ impl Server {
             (Some(engine), _) => Arc::clone(engine),
             (None, Location::Memory) => Arc::new(Memory::default()),
             (None, Location::Embedded(path)) => Arc::new(open(path)),
+            (None, Location::Postgres(settings)) => Arc::new(Postgres::open(settings).unwrap()),
         };
         // An engine of the test's own may be made to fail.
         let checked = options.engine.is_none().then(|| Arc::clone(&engine));

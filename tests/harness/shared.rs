@@ -1,7 +1,10 @@
-//! A store in memory that several servers share, each by a way of its own that a test can cut.
+//! A store that several servers share, each by a way of its own that a test can cut: a database where
+//! `TEST_ENGINE` is postgres, and otherwise one in memory.
 
+use super::postgres;
+use campanile::store::postgres::Postgres;
 use campanile::store::{
-    Access, Batch, Engine, Error, Key, KeyRange, Memory, Result, Table, Transaction,
+    Access, Batch, Engine, Error, Key, KeyRange, Location, Memory, Result, Table, Transaction,
 };
 use serde_json::Value;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,11 +12,50 @@ use std::time::Duration;
 
 /// How long a test waits before it fails.
 const TIMEOUT: Duration = Duration::from_mins(1);
+/// How many transactions one server has at a time.
+const PLACES: usize = 16;
+
+/// Where the store is.
+#[derive(Debug)]
+pub enum Place {
+    Memory(Arc<Memory>),
+    Database(Location),
+}
+
+impl Place {
+    pub fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
+        match std::env::var("TEST_ENGINE").as_deref() {
+            Ok("postgres") => Self::Database(postgres::location()),
+            _ => Self::Memory(Arc::default()),
+        }
+    }
+
+    /// Returns an engine over the store, as a server has it that no test cuts.
+    pub fn engine(&self) -> Arc<dyn Engine> {
+        match self {
+            Self::Memory(memory) => Arc::clone(memory) as _,
+            Self::Database(Location::Postgres(settings)) => {
+                Arc::new(Postgres::open(settings).unwrap())
+            }
+            Self::Database(other) => panic!("{other} is no database"),
+        }
+    }
+
+    /// Returns the lease of a duty as it is stored; null, if it was never taken.
+    pub fn lease(&self, duty: &str) -> Value {
+        let key = Key::of(Table::Leases).string(duty);
+        let stored = self.engine().begin(Access::Read).unwrap().get(key.as_bytes()).unwrap();
+        stored.map_or(Value::Null, |stored| {
+            serde_json::from_slice::<Value>(&stored).unwrap()["record"].clone()
+        })
+    }
+}
 
 /// One server's way to the store.
 #[derive(Debug)]
 pub struct Way {
-    memory: Arc<Memory>,
+    engine: Arc<dyn Engine>,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -31,9 +73,9 @@ struct State {
 }
 
 impl Way {
-    pub fn to(memory: &Arc<Memory>) -> Arc<Self> {
+    pub fn to(place: &Place) -> Arc<Self> {
         let (state, changed) = (Mutex::default(), Condvar::new());
-        Arc::new(Self { memory: Arc::clone(memory), state, changed })
+        Arc::new(Self { engine: place.engine(), state, changed })
     }
 
     /// Lets nothing through until it is let through again.
@@ -73,15 +115,6 @@ impl Way {
     }
 }
 
-/// Returns the lease of a duty as it is stored; null, if it was never taken.
-pub fn lease(memory: &Memory, duty: &str) -> Value {
-    let key = Key::of(Table::Leases).string(duty);
-    let stored = memory.begin(Access::Read).unwrap().get(key.as_bytes()).unwrap();
-    stored.map_or(Value::Null, |stored| {
-        serde_json::from_slice::<Value>(&stored).unwrap()["record"].clone()
-    })
-}
-
 impl Engine for Way {
     fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
         let mut state = self.state();
@@ -94,11 +127,11 @@ impl Engine for Way {
         if fails {
             return Err(Error::Unavailable("the way to the store is cut".to_owned()));
         }
-        Ok(Box::new(WayTransaction { way: self, inner: self.memory.begin(access)?, access }))
+        Ok(Box::new(WayTransaction { way: self, inner: self.engine.begin(access)?, access }))
     }
 
-    fn is_shared(&self) -> bool {
-        true
+    fn shared(&self) -> Option<usize> {
+        self.engine.shared().or(Some(PLACES))
     }
 }
 
@@ -120,6 +153,10 @@ impl Transaction for WayTransaction<'_> {
 
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
         self.inner.scan(range, limit)
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.inner.finish()
     }
 
     fn commit(self: Box<Self>, batch: &Batch) -> Result<()> {

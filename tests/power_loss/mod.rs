@@ -333,7 +333,7 @@ fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>, Audit)> {
     entries::check(&engine).map_err(store::Error::Corrupt)?;
     let store = Store::over(engine);
     let records: Page<AccountRecord> =
-        store.read(|tx| tx.page(&Key::of(Table::Accounts), None, 10_000_000))?;
+        store.read_blocking(|tx| tx.page(&Key::of(Table::Accounts), None, 10_000_000))?;
     let mut found = Found::new();
     let mut numbers = BTreeMap::new();
     for record in &records.items {
@@ -347,7 +347,7 @@ fn read_folder(folder: &Path) -> store::Result<(Found, Option<String>, Audit)> {
     let key = MasterKeySource::of(&Location::Embedded(folder.to_owned())).unwrap().find(&store);
     let key = key.map_err(|error| store::Error::Unavailable(error.to_string()))?.key;
     let events: Page<AuditEventRecord> =
-        store.read(|tx| tx.page(&Key::of(Table::AuditEvents), None, 10_000_000))?;
+        store.read_blocking(|tx| tx.page(&Key::of(Table::AuditEvents), None, 10_000_000))?;
     let mut audit = Audit::default();
     for event in &events.items {
         assert_eq!(event.error_code, None, "{event:?}");

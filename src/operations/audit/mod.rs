@@ -109,7 +109,7 @@ pub struct AdditionalEventData {
 }
 
 /// An event of a call whose outcome is not known yet.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Draft {
     event: AuditEventRecord,
     /// What the parameters hold and the event must not, for messages may repeat it.

@@ -112,7 +112,7 @@ pub(super) struct Redactor<'a> {
 }
 
 /// What stood in the place of what is hidden.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct HiddenValues {
     values: Vec<String>,
     /// There may be others.

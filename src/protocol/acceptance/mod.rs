@@ -7,7 +7,7 @@
 mod page;
 
 use super::error::{Error, Exception, Result};
-use super::{Api, Request, guarded, log, path_of, put_retry_after};
+use super::{Api, Request, log, path_of, put_retry_after};
 use crate::clock::Timestamp;
 use crate::operations::audit::{self, AuditEventRecord};
 use crate::operations::users::invites::{
@@ -69,9 +69,9 @@ pub(super) async fn respond(
     request_id: &str,
 ) -> Response<Bytes> {
     let page = match asked {
-        Asked::Invitation { token } => show(api, token, request_id),
+        Asked::Invitation { token } => show(api, token, request_id).await,
         Asked::Acceptance { token } => accept(api, request, token, request_id).await,
-        Asked::Welcome => welcome(api, &request.headers, request_id),
+        Asked::Welcome => welcome(api, &request.headers, request_id).await,
     };
     page.unwrap_or_else(|error| {
         log(request, &error, request_id);
@@ -79,8 +79,8 @@ pub(super) async fn respond(
     })
 }
 
-fn show(api: &Api, token: &str, request_id: &str) -> Result<Response<Bytes>> {
-    let invite = invite(api, token, api.clock.now())?;
+async fn show(api: &Api, token: &str, request_id: &str) -> Result<Response<Bytes>> {
+    let invite = invite(api, token, api.clock.now()).await?;
     let name = invite.user.primary_email.as_ref().map(name_of);
     let form = Invitation::of(&invite, name.as_deref().unwrap_or_default(), None);
     Ok(answered(StatusCode::OK, request_id, &form))
@@ -94,7 +94,7 @@ async fn accept(
 ) -> Result<Response<Bytes>> {
     let now = api.clock.now();
     // A link that does not work says so before a name that cannot be.
-    let invite = invite(api, token, now)?;
+    let invite = invite(api, token, now).await?;
     let name = display_name_in(request);
     let name = match checked(&name) {
         Ok(name) => name,
@@ -109,7 +109,7 @@ async fn accept(
     let (event_id, id) = (api.event_ids.next(now), request_id.to_owned());
     let write = api.store.write(move |mut tx| -> Result<UserRecord> {
         let user = accept_invite(&mut tx, &invite_id, &name, now, &random)?;
-        let event = AuditEventRecord::of_acceptance(&user, &origin, now, &id, event_id);
+        let event = AuditEventRecord::of_acceptance(&user, &origin, now, &id, event_id.clone());
         audit::append(&mut tx, &event, ships)?;
         Ok(user)
     });
@@ -120,11 +120,11 @@ async fn accept(
     Ok(signed_in(api, &user, now, request_id))
 }
 
-fn welcome(api: &Api, headers: &HeaderMap, request_id: &str) -> Result<Response<Bytes>> {
+async fn welcome(api: &Api, headers: &HeaderMap, request_id: &str) -> Result<Response<Bytes>> {
     let session = session_in(headers).and_then(|token| api.terms.link_key.session(token));
     let now = api.clock.now();
     let signed_in = match session {
-        Some(session) => guarded(|| api.store.read(|tx| Ok(session.user(&tx, now)?)))?,
+        Some(session) => api.read(|tx| Ok(session.user(&tx, now)?)).await?,
         None => None,
     };
     let Some((user, account)) = signed_in else {
@@ -183,9 +183,9 @@ fn signed_in(api: &Api, user: &UserRecord, now: Timestamp, request_id: &str) -> 
     response
 }
 
-fn invite(api: &Api, token: &str, now: Timestamp) -> Result<OpenInvite> {
+async fn invite(api: &Api, token: &str, now: Timestamp) -> Result<OpenInvite> {
     let invite_id = api.terms.link_key.invite_id(token).ok_or_else(no_such_invitation)?;
-    guarded(|| api.store.read(|tx| open_invite(&tx, &invite_id, now)))
+    api.read(|tx| open_invite(&tx, &invite_id, now)).await
 }
 
 /// Returns the name that a form holds, without blanks around it; nothing, where there is no form.

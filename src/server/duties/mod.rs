@@ -89,8 +89,14 @@ impl Bell {
 pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Tells whether the duty is to end.
-    pub(super) fn is_asked(&self) -> bool {
+    /// Tells whether the duty is to go on. Before that it lets others have their turn, among them
+    /// what looks after the duty's lease: a store need not let go of a thread while it is waited for.
+    pub(super) async fn goes_on(&self) -> bool {
+        tokio::task::yield_now().await;
+        !self.is_asked()
+    }
+
+    fn is_asked(&self) -> bool {
         *self.0.borrow()
     }
 

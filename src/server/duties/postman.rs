@@ -10,7 +10,7 @@ use crate::operations::users::outbox::{self, Delivery, Letter, MailRecord};
 use crate::protocol::Deliver;
 use crate::store::{self, Store};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -85,9 +85,12 @@ impl Postman {
         })
     }
 
-    async fn deliver_one(&self, mail: MailRecord) -> store::Result<()> {
+    async fn deliver_one(&self, mail: MailRecord, stop: &Stop) -> store::Result<()> {
+        if !stop.goes_on().await {
+            return Ok(());
+        }
         let now = self.clock.now();
-        let delivery = match self.store.read(|tx| outbox::letter(&tx, &mail, now))? {
+        let delivery = match self.store.read(|tx| outbox::letter(&tx, &mail, now)).await? {
             Letter::Drop => Delivery::Dropped,
             Letter::Wait => later(&mail, now),
             Letter::Send(letter) => {
@@ -140,20 +143,19 @@ impl Duty for Postman {
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         loop {
             // Most often there is nothing to do, and one mail tells.
-            let next = next_due(&self.store)?;
+            let next = next_due(&self.store).await?;
             let now = self.clock.now();
             let is_shared = self.store.is_shared();
             let by = if is_shared { now.plus(APART_MILLISECONDS) } else { now };
-            if stop.is_asked() || next.is_none_or(|due| due > by) {
+            if !stop.goes_on().await || next.is_none_or(|due| due > by) {
                 let look = is_shared.then(|| now.plus(LOOK_MILLISECONDS));
                 return Ok(next.into_iter().chain(look).min());
             }
-            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX))?;
+            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX)).await?;
             let due = waiting.into_iter().filter(|mail| mail.due_timestamp <= by);
             let postman = &*self;
             stream::iter(due)
-                .take_while(|_| future::ready(!stop.is_asked()))
-                .map(|mail| postman.deliver_one(mail))
+                .map(|mail| postman.deliver_one(mail, stop))
                 .buffer_unordered(SENDING_MAX)
                 .try_collect::<()>()
                 .await?;
@@ -162,8 +164,8 @@ impl Duty for Postman {
 }
 
 /// Returns when the next mail in the outbox is due, or was.
-fn next_due(store: &Store) -> store::Result<Option<Timestamp>> {
-    let waiting = store.read(|tx| outbox::waiting(&tx, 1))?;
+async fn next_due(store: &Store) -> store::Result<Option<Timestamp>> {
+    let waiting = store.read(|tx| outbox::waiting(&tx, 1)).await?;
     Ok(waiting.first().map(|mail| mail.due_timestamp))
 }
 
@@ -174,7 +176,7 @@ async fn tried_elsewhere(store: &Store, clock: &Clock) {
     loop {
         tokio::time::sleep(pause).await;
         // Of a store that does not answer, the request itself tells.
-        if next_due(store).is_ok_and(|due| due.is_none_or(|due| due > now)) {
+        if next_due(store).await.is_ok_and(|due| due.is_none_or(|due| due > now)) {
             return;
         }
         pause = ELSEWHERE_MAX.min(pause * 2);

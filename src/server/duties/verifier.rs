@@ -5,8 +5,8 @@ use super::{Bell, Duty, Stop};
 use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::domains::{self, DomainRecord};
 use crate::protocol::Wake;
-use crate::store::{self, Position, Store};
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use crate::store::{self, Position, Store, Tx};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -102,8 +102,8 @@ impl Verifier {
         Wake::new(move || bell.ring())
     }
 
-    async fn verify(&self, claim: DomainRecord) -> store::Result<()> {
-        if !self.has_record(&claim).await {
+    async fn verify(&self, claim: DomainRecord, stop: &Stop) -> store::Result<()> {
+        if !stop.goes_on().await || !self.has_record(&claim).await {
             return Ok(());
         }
         let now = self.clock.now();
@@ -162,16 +162,16 @@ impl Duty for Verifier {
         let now = self.clock.now();
         let mut next: Option<Timestamp> = None;
         let (mut after, mut look): (Option<Position>, _) = (None, now);
-        while !stop.is_asked() {
+        while stop.goes_on().await {
             look = look.plus(LOOK_MILLISECONDS);
-            let page = self.store.read(|tx| domains::pending(&tx, after.as_ref(), PAGE_MAX))?;
+            let pending = |tx: Tx<'_>| domains::pending(&tx, after.as_ref(), PAGE_MAX);
+            let page = self.store.read(pending).await?;
             let times = page.items.iter().map(|claim| next_time(claim, now));
             next = next.into_iter().chain(times).min();
             let verifier = &*self;
             let due = page.items.into_iter().filter(|claim| verifier.is_due(claim, now));
             stream::iter(due)
-                .take_while(|_| future::ready(!stop.is_asked()))
-                .map(|claim| verifier.verify(claim))
+                .map(|claim| verifier.verify(claim, stop))
                 .buffer_unordered(LOOKUPS_MAX)
                 .try_collect::<()>()
                 .await?;
@@ -179,8 +179,6 @@ impl Duty for Verifier {
             if after.is_none() {
                 break;
             }
-            // Where nothing is due, nothing else lets requests come between two pages.
-            tokio::task::yield_now().await;
         }
         self.last = Some(now);
         let look = self.store.is_shared().then_some(look);

@@ -16,6 +16,7 @@ mod snapshot;
 mod tests;
 mod tree;
 
+use super::key::check_keys;
 use super::{Access, Batch, Engine, Error, KeyRange, Result, Transaction};
 use background::Background;
 use folder::Folder;
@@ -25,7 +26,7 @@ use snapshot::{Snapshot, Snapshots};
 use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use tree::{KEY_BYTES_MAX, Tree};
+use tree::Tree;
 
 /// An engine over a folder.
 pub struct Embedded {
@@ -59,7 +60,7 @@ impl Core {
     fn fail(&self, error: &Error) {
         let reason = match error {
             Error::Unavailable(reason) | Error::Corrupt(reason) => reason.clone(),
-            Error::ReadOnly | Error::Taken(_) => error.to_string(),
+            _ => error.to_string(),
         };
         self.failed.set(reason).ok();
     }
@@ -119,12 +120,7 @@ impl Embedded {
     }
 
     fn commit(&self, log: &mut Log, snapshot: Snapshot<'_>, batch: &Batch) -> Result<()> {
-        if let Some(key) = batch.keys().find(|key| key.len() > KEY_BYTES_MAX) {
-            return Err(Error::Unavailable(format!(
-                "a key of {} bytes is above the limit of {KEY_BYTES_MAX}",
-                key.len()
-            )));
-        }
+        check_keys(batch)?;
         let content = encode_batch(batch)?;
         // What it looked at need not be kept while it waits.
         drop(snapshot);

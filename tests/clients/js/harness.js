@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
-import { randomInt, randomUUID } from "node:crypto";
+import { randomBytes, randomInt, randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { appendFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -71,8 +71,12 @@ export async function newClient(t, settings = {}) {
 /** Starts a server with settings of its own, and returns a client of its root. */
 export async function startServer(t, settings, clientSettings) {
   const folder = await mkdtemp(join(tmpdir(), "campanile-test-"));
-  const embedded = process.env.TEST_ENGINE === "embedded";
-  const store = embedded ? `embedded:${join(folder, "data")}` : "memory:";
+  const schema = `js_${randomUUID().replaceAll("-", "")}`;
+  const store = {
+    memory: "memory:",
+    embedded: `embedded:${join(folder, "data")}`,
+    postgres: `${process.env.TEST_POSTGRES_URL}?options=-c%20search_path%3D${schema}`,
+  }[process.env.TEST_ENGINE];
   const credentials = {
     accessKeyId: "AKIATHROTTLED",
     secretAccessKey: randomUUID(),
@@ -83,6 +87,7 @@ export async function startServer(t, settings, clientSettings) {
     env: {
       CAMPANILE_ROOT_ACCESS_KEY_ID: credentials.accessKeyId,
       CAMPANILE_ROOT_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      CAMPANILE_MASTER_KEY: randomBytes(32).toString("base64"),
     },
     stdio: ["ignore", "pipe", "inherit"],
   });

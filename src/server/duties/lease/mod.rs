@@ -137,7 +137,7 @@ impl Lease {
     /// Looks at the lease once, and takes it if it may be taken.
     async fn attempt(&mut self) -> store::Result<()> {
         let key = LeaseRecord::key_of(self.duty);
-        let found: Option<LeaseRecord> = self.store.read(|tx| tx.get(&key))?;
+        let found: Option<LeaseRecord> = self.store.read(|tx| tx.get(&key)).await?;
         let before = found.as_ref().and_then(|it| it.holder.clone());
         // After it was read: what is unchanged from then on was not written again before that.
         let Some(change) = self.claim.look(found, Moment::of(&self.clock)) else { return Ok(()) };

@@ -14,6 +14,8 @@ use std::time::Duration;
 
 const SERVERS: usize = 3;
 const DUTY: &str = "postman";
+/// How many transactions the engine takes at a time.
+const PLACES: usize = 4;
 
 /// What happens to a server, or to all.
 #[derive(Clone, Debug)]
@@ -115,7 +117,7 @@ impl World {
     }
 
     fn stored(&self) -> Option<LeaseRecord> {
-        self.store.read(|tx| tx.get(&LeaseRecord::key_of(DUTY))).unwrap()
+        self.store.read_blocking(|tx| tx.get(&LeaseRecord::key_of(DUTY))).unwrap()
     }
 
     fn pass(&mut self, milliseconds: u64, sleeper: Option<usize>) {
@@ -280,8 +282,8 @@ impl Engine for Cut {
         self.memory.begin(access)
     }
 
-    fn is_shared(&self) -> bool {
-        true
+    fn shared(&self) -> Option<usize> {
+        Some(PLACES)
     }
 }
 

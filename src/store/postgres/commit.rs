@@ -1,0 +1,155 @@
+//! A commit, and what becomes of one whose answer is lost.
+//!
+//! Each leaves a marker of its own in its transaction. Whoever lost the answer puts the same marker as a
+//! fence, over a new connection. One of the two is first, and the other waits for it: if the commit was
+//! first, it has happened; if the fence was, the commit has not, and cannot any more. So it is
+//! either acknowledged or run again, and neither lost nor done twice.
+
+use super::session::{ANSWER_TIMEOUT, COMMIT_TIMEOUT, Session};
+use super::{Fault, Postgres, sql};
+use crate::store::shared::rests;
+use crate::store::{Batch, Error, Result};
+use futures_util::future::join3;
+use std::iter;
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+/// For how long a server tries to find out what became of a commit, after it has waited for the answer:
+/// together less than the minute after which boto3 waits for an answer no longer.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
+const FENCE_REST: Duration = Duration::from_millis(500);
+/// How long markers are kept: far longer than anybody asks for one, as clocks differ.
+const MARKER_SECONDS: u64 = 60 * 60;
+
+/// Commits a batch, in the block that is open or in a new transaction.
+pub(super) fn commit(engine: &Postgres, open: Option<Session>, batch: &Batch) -> Result<()> {
+    let marker = Uuid::now_v7();
+    let entries = batch.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
+    let (keys, values): (Vec<_>, Vec<_>) = entries.unzip();
+    let deletes = batch.iter().filter(|(_, value)| value.is_none());
+    let deleted: Vec<_> = deletes.map(|(key, _)| key).collect();
+    let is_block = open.is_some() || !deleted.is_empty();
+    let mut session = match open {
+        Some(session) => session,
+        None => begun(engine, is_block)?,
+    };
+    session.take_warning();
+    let committed = session.wait(COMMIT_TIMEOUT, async |client, statements| {
+        let entries: [&(dyn ToSql + Sync); 3] = [&marker, &keys, &values];
+        let put = client.execute(&statements.put, &entries);
+        if !is_block {
+            return put.await.map(drop);
+        }
+        let delete = async {
+            match deleted.as_slice() {
+                [] => Ok(0),
+                _ => client.execute(&statements.delete, &[&deleted]).await,
+            }
+        };
+        let (put, deleted, committed) = join3(put, delete, client.batch_execute(sql::COMMIT)).await;
+        // After one that failed, the last undoes the block, and calls it done.
+        put?;
+        deleted?;
+        committed
+    });
+    match committed {
+        Ok(()) if !session.take_warning() => {
+            engine.put_back(session);
+            Ok(())
+        }
+        // PostgreSQL tells so that somebody ended the wait for the replicas.
+        Ok(()) => fenced(engine, marker, "the commit came with a warning"),
+        Err(fault) => {
+            engine.failed(session, &fault);
+            match fault {
+                Fault::Lost(reason) => fenced(engine, marker, &reason),
+                fault => Err(fault.before_commit()),
+            }
+        }
+    }
+}
+
+/// Takes a session, and opens a block where several statements are to come.
+fn begun(engine: &Postgres, is_block: bool) -> Result<Session> {
+    let mut session = engine.session().map_err(Fault::before_commit)?;
+    if !is_block {
+        return Ok(session);
+    }
+    let begun = session
+        .wait(ANSWER_TIMEOUT, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
+    match begun {
+        Ok(()) => Ok(session),
+        Err(fault) => {
+            engine.failed(session, &fault);
+            Err(fault.before_commit())
+        }
+    }
+}
+
+/// Finds out what became of a commit whose answer was lost.
+fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
+    let until = Instant::now() + FENCE_TIMEOUT;
+    for rest in rests().chain(iter::repeat(FENCE_REST)) {
+        let left = until.saturating_duration_since(Instant::now());
+        match fence(engine, marker, left) {
+            Ok(false) => return Ok(()),
+            Ok(true) => return Err(Error::Again(format!("the commit was lost: {lost}"))),
+            Err(_) if left > rest => thread::sleep(rest),
+            Err(Fault::Lost(reason) | Fault::Conflict(reason) | Fault::Refused(_, reason)) => {
+                return Err(Error::Unknown(format!("{lost}; after that: {reason}")));
+            }
+        }
+    }
+    Err(Error::Unknown(lost.to_owned()))
+}
+
+/// Puts a fence; answers whether it was first.
+fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault> {
+    let mut session = engine.session()?;
+    session.take_warning();
+    let was_first = session.wait(limit.min(COMMIT_TIMEOUT), async |client, statements| {
+        client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
+    });
+    match was_first {
+        Ok(was_first) if !session.take_warning() => {
+            engine.put_back(session);
+            Ok(was_first)
+        }
+        Ok(_) => Err(Fault::Lost("the replicas were not waited for".to_owned())),
+        Err(fault) => {
+            engine.failed(session, &fault);
+            Err(fault)
+        }
+    }
+}
+
+/// Removes the markers about which nobody asks any more.
+pub(super) fn forget_markers(engine: &Postgres) -> Result<()> {
+    let (seconds, nanoseconds) = Uuid::now_v7().get_timestamp().map_or((0, 0), |it| it.to_unix());
+    let before = uuid::Timestamp::from_unix(
+        uuid::NoContext,
+        seconds.saturating_sub(MARKER_SECONDS),
+        nanoseconds,
+    );
+    let before = Uuid::new_v7(before);
+    loop {
+        let mut session = engine.session().map_err(Fault::before_commit)?;
+        let removed = session.wait(COMMIT_TIMEOUT, async |client, _| {
+            client.execute(sql::FORGET_MARKERS, &[&before]).await
+        });
+        match removed {
+            Ok(removed) => {
+                engine.put_back(session);
+                if removed == 0 {
+                    return Ok(());
+                }
+            }
+            Err(fault) => {
+                engine.failed(session, &fault);
+                return Err(fault.before_commit());
+            }
+        }
+    }
+}

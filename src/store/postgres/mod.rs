@@ -1,0 +1,165 @@
+//! The engine for many servers: one table of a database that all of them use.
+//!
+//! A transaction is one of the database's, all of them serializable. What one writes goes out with its
+//! commit, in one round trip; one that asks a single thing needs no more than that. Each commit leaves
+//! a marker, by which is found out what became of it when its answer is lost.
+//! docs/decisions/0026-postgresql.md says why.
+
+mod commit;
+mod schema;
+mod session;
+mod settings;
+mod sql;
+#[cfg(test)]
+pub(super) mod tests;
+mod tls;
+mod transaction;
+
+pub use settings::Settings;
+
+use super::{Access, Engine, Error, Key, Result, Table, Transaction};
+use crate::store::shared::rests;
+use session::Session;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+use tokio_postgres::error::SqlState;
+use transaction::PostgresTransaction;
+
+/// How long a start waits for a database that is not there yet.
+const START_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// An engine over a database.
+#[derive(Debug)]
+pub struct Postgres {
+    settings: Settings,
+    /// The sessions that nobody uses, the one that was used last on top.
+    idle: Mutex<Vec<Session>>,
+    /// What the keys had lately that every request looks at: a transaction takes it for what it reads,
+    /// and finds out with its first question whether it still is.
+    remembered: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    remembers: [Vec<u8>; 1],
+}
+
+impl Postgres {
+    /// Connects, and makes the tables where there are none. Refuses a database that a newer release
+    /// has changed, and one that is to be replicated and is not.
+    pub fn open(settings: &Settings) -> Result<Self> {
+        let until = Instant::now() + START_TIMEOUT;
+        let mut rests = rests();
+        loop {
+            match schema::prepare(settings) {
+                Ok(()) => break,
+                Err(Fault::Lost(reason) | Fault::Conflict(reason)) => {
+                    let rest = rests.next().unwrap_or(Duration::from_secs(1));
+                    if Instant::now() + rest > until {
+                        return Err(Error::Unavailable(format!("{settings}: {reason}")));
+                    }
+                    thread::sleep(rest);
+                }
+                Err(Fault::Refused(_, reason)) => {
+                    return Err(Error::Unavailable(format!("{settings}: {reason}")));
+                }
+            }
+        }
+        Ok(Self {
+            settings: settings.clone(),
+            idle: Mutex::new(Vec::new()),
+            remembered: Mutex::new(BTreeMap::new()),
+            remembers: [Key::of(Table::AccessGeneration).into_bytes()],
+        })
+    }
+
+    /// Takes a session that nobody uses, or opens one.
+    fn session(&self) -> std::result::Result<Session, Fault> {
+        let idle = self.idle().pop();
+        idle.map_or_else(|| Session::open(&self.settings), Ok)
+    }
+
+    /// Puts a session back that can be used again.
+    fn put_back(&self, session: Session) {
+        let mut idle = self.idle();
+        if idle.len() < self.settings.connections {
+            idle.push(session);
+        }
+    }
+
+    /// Takes back a session that met a fault, if it can be used again. Of one that was lost, those that
+    /// nobody uses go the same way: what it met, they would meet, too.
+    fn failed(&self, mut session: Session, fault: &Fault) {
+        if matches!(fault, Fault::Lost(_)) {
+            let idle = std::mem::take(&mut *self.idle());
+            drop((session, idle));
+        } else if session.roll_back().is_ok() {
+            self.put_back(session);
+        }
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, BTreeMap<Vec<u8>, Option<Vec<u8>>>> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine for Postgres {
+    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
+        Ok(Box::new(PostgresTransaction::new(self, access)))
+    }
+
+    fn shared(&self) -> Option<usize> {
+        Some(self.settings.connections)
+    }
+
+    fn sweep(&self) -> Result<()> {
+        commit::forget_markers(self)
+    }
+}
+
+/// What can go wrong with a session.
+#[derive(Clone, Debug)]
+enum Fault {
+    /// Its transaction was in another's way, and is undone.
+    Conflict(String),
+    /// It cannot be used any more, and what it was doing may have happened.
+    Lost(String),
+    /// The database will not do what it was asked.
+    Refused(SqlState, String),
+}
+
+impl Fault {
+    fn of(error: &tokio_postgres::Error) -> Self {
+        let Some(db) = error.as_db_error() else {
+            let source = std::error::Error::source(error).map(|it| format!(": {it}"));
+            return Self::Lost(format!("{error}{}", source.unwrap_or_default()));
+        };
+        let code = db.code();
+        let text = format!("{} ({})", db.message(), code.code());
+        if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
+        {
+            return Self::Conflict(text);
+        }
+        // 08 connections, 57 an operator's intervention, 25006 a server that became a replica, 53300
+        // too many connections, 40003 a commit of which the server itself does not know.
+        let is_lost = code.code().starts_with("08")
+            || code.code().starts_with("57")
+            || [
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                SqlState::TOO_MANY_CONNECTIONS,
+                SqlState::T_R_STATEMENT_COMPLETION_UNKNOWN,
+            ]
+            .contains(code);
+        if is_lost { Self::Lost(text) } else { Self::Refused(code.clone(), text) }
+    }
+
+    /// Returns what it means for a transaction of which nothing can have been committed.
+    fn before_commit(self) -> Error {
+        match self {
+            Self::Conflict(reason) | Self::Lost(reason) => Error::Again(reason),
+            Self::Refused(_, reason) => Error::Unavailable(reason),
+        }
+    }
+}

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# Runs a command beside a PostgreSQL of its own, whose URL is in TEST_POSTGRES_URL, and takes it away
+# afterwards.
+#
+#     tests/postgres.sh cargo test --test main operations::
+#
+# It listens on a socket in its own folder and on no port. Its data need not outlive the tests, so that
+# it does not wait for the disk.
+set -euo pipefail
+
+programs=$(ls -d /usr/lib/postgresql/15/bin 2>/dev/null || pg_config --bindir)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/campanile-postgres-XXXXXX")
+
+# PostgreSQL does not run as root; Debian's package brings a user for it.
+as_owner() {
+    if [[ $(id -u) == 0 ]]; then
+        (cd / && setpriv --reuid=postgres --regid=postgres --init-groups "$@")
+    else
+        "$@"
+    fi
+}
+
+stop() {
+    as_owner "$programs/pg_ctl" stop -D "$folder/data" -m immediate >/dev/null 2>&1 || true
+    rm -rf "$folder"
+}
+
+if [[ $(id -u) == 0 ]]; then
+    chown postgres "$folder"
+fi
+trap stop EXIT
+as_owner "$programs/initdb" -D "$folder/data" -U campanile -E UTF8 --locale=C --auth=trust \
+    --no-sync >"$folder.log" 2>&1 || { cat "$folder.log" >&2 && exit 1; }
+rm -f "$folder.log"
+as_owner "$programs/pg_ctl" start -D "$folder/data" -s -w -l "$folder/log" -o "\
+-c listen_addresses= -c unix_socket_directories=$folder -c max_connections=300 -c fsync=off \
+-c full_page_writes=off -c log_min_messages=panic" || { cat "$folder/log" >&2 && exit 1; }
+export TEST_POSTGRES_URL="postgres://campanile@${folder//\//%2F}/postgres"
+"$@"
