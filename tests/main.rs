@@ -1,4 +1,5 @@
-//! The tests at the wire. Each runs on the engine that `TEST_ENGINE` names: memory or embedded.
+//! The tests at the wire. Each runs on the engine that `TEST_ENGINE` names: memory, embedded or
+//! postgres.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,6 +20,7 @@ mod master_key;
 mod model;
 mod observability;
 mod operations;
+mod postgres;
 mod power_loss;
 mod protocol;
 mod state_machine;

@@ -244,6 +244,7 @@ fn parse_store(text: &str) -> Result<StoreUrl, String> {
 
 /// The settings of what works on a store: where it is, and the key to its secrets.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 pub struct StoreArgs {
     /// Where everything is kept: embedded:PATH, a folder; memory:, gone with the process; or
     /// postgres://USER:PASSWORD@HOST,HOST/DATABASE?sslmode=verify-full, a database that many servers

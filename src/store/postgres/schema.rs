@@ -52,7 +52,7 @@ pub(super) fn prepare(settings: &Settings) -> Result<(), Fault> {
     check_replicas(&mut session, settings)
 }
 
-/// Makes the schema that the URL names with search_path, if there is none of that name.
+/// Makes the schema that the URL names with `search_path`, if there is none of that name.
 fn make_schema(session: &mut Bare) -> Result<(), Fault> {
     let missing = session.wait(async |client| {
         let current = client.query_one(CURRENT_SCHEMA, &[]).await?;

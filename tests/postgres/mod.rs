@@ -1,0 +1,5 @@
+//! What only a database shows, that servers share: tests that need the PostgreSQL of
+//! `tests/postgres.sh`, whatever `TEST_ENGINE` says.
+
+mod start;
+mod tls;
