@@ -32,7 +32,7 @@ fuzz:
 			-- -max_total_time=60 || exit 1; \
 	done
 
-# Needs root, and about half an hour.
+# Needs root, and half an hour on two busy cores.
 ha-long: setup
 	cargo build --locked --release
 	TEST_BINARY=$${CARGO_TARGET_DIR:-target}/release/campanile \

@@ -162,10 +162,11 @@ class Run:
         for name, count in sorted(writers.errors.items()):
             print(f"  {count:6} {name}")
         print("longest without a write acknowledged: to anybody, to one writer")
-        for (name, _), (all_s, one_s) in zip(
-            self.begins, stalls(writers.acknowledged, begins, self.end), strict=True
-        ):
-            print(f"  {all_s:6.1f} s {one_s:6.1f} s  {name}")
+        found = stalls(writers.acknowledged, begins, self.end)
+        for name in dict(self.begins):
+            of_fault = [it for (other, _), it in zip(self.begins, found, strict=True) if other == name]
+            all_s, one_s = map(max, zip(*of_fault, strict=True))
+            print(f"  {all_s:6.1f} s {one_s:6.1f} s  {len(of_fault)} times {name}")
         for line in self.wrong[:SHOWN_MAX]:
             print(f"WRONG: {line}")
         print(f"{len(self.wrong)} wrong")
