@@ -157,7 +157,7 @@ impl std::str::FromStr for Location {
                  embedded:./campanile-data"
                 .to_owned()),
             Some(("embedded", path)) => Ok(Self::Embedded(path.into())),
-            Some(("postgres" | "postgresql", _)) => {
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 text.parse().map(|settings| Self::Postgres(Box::new(settings)))
             }
             _ => Err("a store is embedded:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:"
