@@ -19,6 +19,8 @@ mod master_key;
 mod model;
 mod observability;
 mod operations;
+mod portability;
+mod postgres;
 mod power_loss;
 mod protocol;
 mod state_machine;

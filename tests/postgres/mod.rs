@@ -1,0 +1,4 @@
+//! What only PostgreSQL has. These tests need `TEST_POSTGRES_URL`, whatever engine the others run on.
+
+mod received;
+mod views;

@@ -1,0 +1,617 @@
+//! The views for people who query with SQL: they have the columns that docs/sql.md documents, and in
+//! each what the member of the API shows that stands beside it there.
+
+use crate::harness::{Client, Options, ROOT_AWS_ACCOUNT_ID, Server, entries, postgres};
+use crate::protocol::sessions;
+use crate::state_machine::invariants::walk;
+use crate::state_machine::steps::{ACCEPT_INVITE, DAYS_PASS, Known, step};
+use crate::state_machine::{SEED, accept_invite, rng, setting};
+use campanile::clock::Timestamp;
+use campanile::operations::accounts::AccountRecord;
+use campanile::operations::audit::AuditEventRecord;
+use campanile::operations::users::UserRecord;
+use campanile::operations::users::invites::InviteRecord;
+use campanile::store::postgres::Postgres;
+use campanile::store::{Engine, Record};
+use proptest::collection::vec;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use tokio_postgres::{NoTls, SimpleQueryMessage};
+
+const VIEWS: [&str; 4] = ["accounts", "users", "invites", "audit_events"];
+/// How many steps are made in each AWS account: enough for every state of an account and of a user.
+const STEPS: usize = 400;
+const AWS_ACCOUNTS: [&str; 2] = ["222233334444", "333344445555"];
+
+/// What the API answers of a thing, by operation. Where nothing is known of an operation, nothing is
+/// compared with it.
+type Answers = BTreeMap<&'static str, Value>;
+/// What the API answers of all things of a view, by what identifies them.
+type Things = BTreeMap<String, Answers>;
+
+#[test]
+fn every_view_agrees_with_the_api() {
+    let store = SharedStore::new();
+    let server = store.server();
+    let clients = AWS_ACCOUNTS.map(|id| server.client_of(id));
+    for (number, client) in (0..).zip(&clients) {
+        take_steps(client, number);
+    }
+    import(&clients[0]);
+    delete_with_users(&clients[1]);
+    be_somebody_else(&server);
+
+    let clients = [&[server.client()][..], &clients].concat();
+    // As it is, and once more when no account is deleted, for then the API tells everything.
+    store.assert_agrees(&clients);
+    let of_deleted =
+        "SELECT to_json(count(*)) FROM users WHERE account_deleted_timestamp IS NOT NULL";
+    assert_ne!(store.query(of_deleted), [0], "some users' accounts are deleted");
+    for client in &clients {
+        for account in deleted_accounts(client) {
+            client.ok("RestoreAccount", json!({"AccountId": account}));
+        }
+    }
+    store.assert_agrees(&clients);
+    store.assert_varied();
+    drop(server);
+    entries::check(&store.engine).unwrap();
+}
+
+#[test]
+fn what_is_documented_is_what_there_is() {
+    let store = SharedStore::new();
+    for view in VIEWS {
+        let found = store.query(&format!(
+            "SELECT json_build_array(column_name, data_type) FROM information_schema.columns \
+             WHERE table_schema = current_schema() AND table_name = '{view}' \
+             ORDER BY ordinal_position"
+        ));
+        let columns = columns(view);
+        let documented: Vec<_> = columns.iter().map(|it| json!([it.name, it.kind])).collect();
+        assert_eq!(found, documented, "{view}");
+    }
+    let all = store.query(
+        "SELECT to_json(table_name) FROM information_schema.views \
+         WHERE table_schema = current_schema()",
+    );
+    assert_eq!(all.len(), VIEWS.len(), "{all:?}");
+}
+
+#[test]
+fn the_examples_of_the_documentation_run_as_the_role_of_the_documentation() {
+    let store = SharedStore::new();
+    let server = store.server();
+    let account = server.client().create_account("gone");
+    server.client().ok("DeleteAccount", json!({"AccountId": account}));
+    let page = documentation();
+    let mut examples = page.split("```sql\n").skip(1).map(|it| it.split("```").next().unwrap());
+    // Roles are the whole database server's.
+    let role = format!("reporting_{}", uuid::Uuid::new_v4().simple());
+    let schema = store.query("SELECT to_json(current_schema())");
+    let schema = schema[0].as_str().unwrap();
+    let rights = examples.next().unwrap().replace("reporting", &role).replace("public", schema);
+    store.query(&rights);
+    let queries =
+        ["SELECT to_json(isolation) FROM current_setting('transaction_isolation') AS isolation"]
+            .into_iter()
+            .chain(examples);
+    let mut answers = Vec::new();
+    for query in queries {
+        let wrapped =
+            format!("SELECT to_json(found) FROM ({}) AS found", query.trim().trim_end_matches(';'));
+        let query = if query.contains("to_json") { query } else { &wrapped };
+        answers.push(store.query_as(&role, query).unwrap());
+    }
+    assert_eq!(answers[0], [json!("read committed")]);
+    let deletion = answers.iter().flatten().find(|it| it["account_id"] == *account);
+    assert!(
+        deletion.is_some_and(|it| it["arn"].as_str().unwrap().ends_with(":root")),
+        "{answers:?}"
+    );
+    let refused = store.query_as(&role, "SELECT to_json(count(*)) FROM entries").unwrap_err();
+    assert!(refused.contains("permission denied for table entries"), "{refused}");
+    let refused = store.query_as(&role, "CREATE TEMPORARY TABLE mine (id integer)").unwrap_err();
+    assert!(refused.contains("read-only"), "{refused}");
+    store.query(&format!("DROP OWNED BY {role}"));
+    store.query(&format!("DROP ROLE {role}"));
+}
+
+/// Reading takes no part in what makes serializable transactions wait or fail.
+#[test]
+fn whoever_reads_is_in_nobodys_way() {
+    let store = SharedStore::new();
+    let server = store.server();
+    let read = VIEWS.map(|view| format!("SELECT count(*) FROM {view};")).concat();
+    let locks = |isolation: &str| {
+        let found = store.query(&format!(
+            "BEGIN ISOLATION LEVEL {isolation}; {read} \
+             SELECT to_json(count(*)) FROM pg_locks \
+                 WHERE mode = 'SIReadLock' AND pid = pg_backend_pid(); COMMIT"
+        ));
+        found.last().unwrap().as_u64().unwrap()
+    };
+    assert_eq!(locks("READ COMMITTED"), 0);
+    assert_ne!(locks("SERIALIZABLE"), 0, "these would be seen");
+
+    let account = server.client().create_account("before");
+    let found = store.query(&format!(
+        "BEGIN; {read} SELECT to_json(count(*)) FROM accounts; COMMIT; \
+         SELECT to_json(name) FROM accounts WHERE account_id = '{account}'"
+    ));
+    assert_eq!(found.last(), Some(&json!("before")), "{found:?}");
+}
+
+#[test]
+fn a_view_reads_the_range_of_its_records_in_the_index() {
+    let store = SharedStore::new();
+    let server = store.server();
+    let client = server.client();
+    // What a planner knows of a store in which this kind of records is a small part.
+    store.query(
+        "INSERT INTO entries SELECT '\\xf0'::bytea || int4send(number), '' \
+         FROM generate_series(1, 20000) AS number",
+    );
+    client.create_account("one");
+    store.query("ANALYZE entries");
+    for view in VIEWS {
+        let plan = store.query(&format!("EXPLAIN (FORMAT JSON) SELECT * FROM {view}"));
+        let plan = plan[0].to_string();
+        assert!(plan.contains("entries_pkey") && !plan.contains("Seq Scan"), "{view}: {plan}");
+        assert!(plan.contains("Index Cond"), "{view}: {plan}");
+    }
+    store.query("DELETE FROM entries WHERE key >= '\\xf0'");
+}
+
+#[test]
+fn a_view_shows_older_records_and_does_not_break_on_newer_ones() {
+    let store = SharedStore::new();
+    let server = store.server();
+    let client = server.client();
+    let account = client.create_account("old");
+    let member = |name: &str| format!("- '{name}'");
+    let added = ["settings", "retention", "others", "user_generation", "Settings", "Retention"];
+    let removed = added.map(|name| member(name)).concat();
+    // As release 0.1.0 wrote it.
+    store.query(&format!(
+        "UPDATE entries SET value = convert_to(jsonb_build_object('version', 1, 'record', \
+             (convert_from(value, 'UTF8')::jsonb->'record') {removed})::text, 'UTF8') \
+         WHERE key >= '\\x04' AND key < '\\x06'"
+    ));
+    store.assert_agrees_with(
+        "accounts",
+        &things(&[client.clone()], "accounts"),
+        &["record_version"],
+    );
+    assert_eq!(store.rows("accounts")[0]["record_version"], 1);
+
+    let before = VIEWS.map(|view| store.rows(view).len());
+    for table in ["04", "06", "0c", "15"] {
+        for (number, record) in
+            [r#"{"AccountId": {"new": 1}}"#, "[]", "null", "7"].iter().enumerate()
+        {
+            let stored = format!(r#"{{"version": 99, "record": {record}}}"#);
+            store.query(&format!(
+                "INSERT INTO entries VALUES ('\\x{table}ff{number:02}', '{stored}')"
+            ));
+        }
+    }
+    for (view, before) in VIEWS.iter().zip(before) {
+        let rows = store.rows(view);
+        assert_eq!(rows.len(), before + 4, "{view}");
+        let newer: Vec<_> = rows.iter().filter(|row| row["record_version"] == 99).collect();
+        assert_eq!(newer.len(), 4, "{view}");
+        for row in newer {
+            let mut shown = row.as_object().unwrap().iter().filter(|(_, value)| !value.is_null());
+            assert!(shown.all(|(name, _)| name == "record_version"), "{view}: {row}");
+        }
+    }
+    store.query("DELETE FROM entries WHERE substring(key from 2 for 1) = '\\xff'");
+    client.ok("GetAccount", json!({"AccountId": account}));
+}
+
+/// A store in the database, in a schema of its own.
+pub struct SharedStore {
+    url: String,
+    pub engine: Arc<dyn Engine>,
+}
+
+impl SharedStore {
+    fn new() -> Self {
+        Self::at(postgres::url())
+    }
+
+    /// Makes one whose server sets these options for each of its sessions.
+    pub fn with_options(options: &str) -> Self {
+        let url = postgres::url();
+        let store = Self::at(format!("{url}%20{options}"));
+        Self { url, ..store }
+    }
+
+    fn at(url: String) -> Self {
+        let engine = Arc::new(Postgres::open(&url.parse().unwrap()).unwrap());
+        Self { url, engine }
+    }
+
+    pub fn server(&self) -> Server {
+        let engine = Some(Arc::clone(&self.engine));
+        Server::start_with(Options { engine, ..Options::default() }, |_| Ok(()))
+    }
+
+    /// Runs statements, and returns what is in the first column of every row that they answer, which is
+    /// JSON where it can be.
+    pub fn query(&self, statements: &str) -> Vec<Value> {
+        ask(&self.url, statements).unwrap_or_else(|error| panic!("{error}: {statements}"))
+    }
+
+    fn query_as(&self, role: &str, statements: &str) -> Result<Vec<Value>, String> {
+        ask(&self.url.replacen("campanile@", &format!("{role}@"), 1), statements)
+    }
+
+    fn rows(&self, view: &str) -> Vec<Value> {
+        self.query(&format!("SELECT to_json(shown) FROM {view} AS shown"))
+    }
+
+    fn assert_agrees(&self, clients: &[Client]) {
+        for view in VIEWS {
+            self.assert_agrees_with(view, &things(clients, view), &[]);
+        }
+        // Of whose account is deleted, the API shows nothing but the account.
+        let accounts = things(clients, "accounts");
+        for row in VIEWS[1..3].iter().flat_map(|view| self.rows(view)) {
+            let account = &accounts[&identity("accounts", &row)]["ListDeletedAccounts"];
+            let column = Column::of("users", "account_deleted_timestamp");
+            let found = column.comparable(&row[&column.name]);
+            assert_eq!(found, column.comparable(&account["DeletedTimestamp"]), "{row}");
+        }
+    }
+
+    /// Holds the rows of a view against what the API answers, both ways.
+    fn assert_agrees_with(&self, view: &str, things: &Things, but: &[&str]) {
+        let mut rows = BTreeMap::new();
+        let is_shown = |row: &Value| row["account_deleted_timestamp"].is_null();
+        for row in self.rows(view).into_iter().filter(is_shown) {
+            let twice = rows.insert(identity(view, &row), row);
+            assert!(twice.is_none(), "{view} has {twice:?} twice");
+        }
+        let ids = |ids: Vec<&String>| ids.into_iter().cloned().collect::<BTreeSet<_>>();
+        assert_eq!(ids(rows.keys().collect()), ids(things.keys().collect()), "{view}");
+        let mut wrong = Vec::new();
+        for (id, row) in &rows {
+            for column in columns(view).iter().filter(|it| !but.contains(&it.name.as_str())) {
+                let Some(expected) = column.expected(view, &things[id]) else { continue };
+                let found = column.comparable(&row[&column.name]);
+                if found != expected {
+                    wrong.push(format!(
+                        "{view}.{} of {id}: {found}, should be {expected}",
+                        column.name
+                    ));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+        assert!(!rows.is_empty(), "{view} has rows");
+    }
+
+    /// Holds that what was compared was not always the same: each column has had two values, except for
+    /// those that nothing can change.
+    fn assert_varied(&self) {
+        let constant = ["record_version", "billing_type", "delegation_status", "read_only"];
+        let of_deleted =
+            ["deleted_timestamp", "restorable_until_timestamp", "account_deleted_timestamp"];
+        for view in VIEWS {
+            let rows = self.rows(view);
+            for column in columns(view) {
+                let values: BTreeSet<_> =
+                    rows.iter().map(|row| row[&column.name].to_string()).collect();
+                let name = column.name.as_str();
+                let is_alike = constant.contains(&name) || of_deleted.contains(&name);
+                let is_exempt = view != "accounts" && name == "email_status"
+                    || ["source_ip_address", "user_agent", "additional_event_data"].contains(&name);
+                assert!(
+                    is_alike || is_exempt || values.len() > 1,
+                    "{view}.{name} is always {values:?}"
+                );
+            }
+        }
+    }
+}
+
+fn ask(url: &str, statements: &str) -> Result<Vec<Value>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (client, connection) =
+            tokio_postgres::connect(url, NoTls).await.map_err(|error| format!("{error:?}"))?;
+        let connection = tokio::spawn(connection);
+        // What the zone of a session is, must make no difference.
+        let answered = async {
+            client.batch_execute("SET TimeZone = 'Etc/GMT-5'").await?;
+            client.simple_query(statements).await
+        };
+        let rows = answered.await.map_err(|error| format!("{error:?}"))?;
+        drop(client);
+        connection.await.unwrap().unwrap();
+        let first = |message| match message {
+            SimpleQueryMessage::Row(row) => {
+                let text = row.get(0).unwrap_or("null");
+                Some(serde_json::from_str(text).unwrap_or_else(|_| json!(text)))
+            }
+            _ => None,
+        };
+        Ok(rows.into_iter().filter_map(first).collect())
+    })
+}
+
+/// A column, as docs/sql.md documents it.
+struct Column {
+    name: String,
+    kind: String,
+    /// The operation, and the path of the member in its answer.
+    member: Option<(String, String)>,
+}
+
+fn documentation() -> String {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/sql.md");
+    std::fs::read_to_string(path).unwrap()
+}
+
+fn columns(view: &str) -> Vec<Column> {
+    let page = documentation();
+    let section = page.split("\n## ").find(|it| it.lines().next() == Some(view)).unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    rows.map(|row| {
+        let cells: Vec<_> = row.split('|').collect();
+        let quoted = |cell: &str| -> Vec<String> {
+            cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+        };
+        let member = quoted(cells[3]);
+        Column {
+            name: quoted(cells[1]).remove(0),
+            kind: quoted(cells[2]).remove(0),
+            member: (!member.is_empty()).then(|| (member[0].clone(), member[1].clone())),
+        }
+    })
+    .collect()
+}
+
+impl Column {
+    fn of(view: &str, name: &str) -> Self {
+        columns(view).into_iter().find(|it| it.name == name).unwrap()
+    }
+
+    /// Returns what the API answers, if it answers anything of this.
+    fn expected(&self, view: &str, answers: &Answers) -> Option<Value> {
+        let Some((operation, path)) = &self.member else {
+            return Some(json!(match view {
+                "accounts" => AccountRecord::VERSION,
+                "users" => UserRecord::VERSION,
+                "invites" => InviteRecord::VERSION,
+                _ => AuditEventRecord::VERSION,
+            }));
+        };
+        let answer = answers.get(operation.as_str())?;
+        Some(self.comparable(path.split('.').fold(answer, |value, member| &value[member])))
+    }
+
+    /// Returns a value in the one form in which both are compared.
+    fn comparable(&self, value: &Value) -> Value {
+        let Some(text) = value.as_str() else { return without_nul(value) };
+        if self.kind != "timestamp with time zone" {
+            return without_nul(value);
+        }
+        // The years before 1 are documented to be null.
+        if text.starts_with('-') || text.starts_with("0000") {
+            return Value::Null;
+        }
+        json!(Timestamp::exactly(text).unwrap().to_string())
+    }
+}
+
+fn without_nul(value: &Value) -> Value {
+    match value {
+        Value::String(text) => json!(text.replace('\0', "\u{fffd}")),
+        Value::Array(values) => values.iter().map(without_nul).collect(),
+        Value::Object(members) => {
+            let members = members.iter();
+            Value::Object(
+                members
+                    .map(|(name, it)| (name.replace('\0', "\u{fffd}"), without_nul(it)))
+                    .collect(),
+            )
+        }
+        value => value.clone(),
+    }
+}
+
+/// Returns what identifies the thing that a row shows.
+fn identity(view: &str, row: &Value) -> String {
+    let names: &[&str] = match view {
+        "accounts" => &["aws_account_id", "account_id"],
+        "audit_events" => &["aws_account_id", "event_id"],
+        _ => &["aws_account_id", "account_id", "user_id"],
+    };
+    names.iter().map(|name| row[name].as_str().unwrap()).collect::<Vec<_>>().join(" ")
+}
+
+/// Asks the API for all that a view shows, in the AWS accounts of these clients.
+fn things(clients: &[Client], view: &str) -> Things {
+    let mut things = Things::new();
+    for client in clients {
+        match view {
+            "accounts" => things.extend(accounts(client)),
+            "audit_events" => things.extend(events(client)),
+            _ => {
+                for (id, account) in accounts(client) {
+                    things.extend(users(client, &id, &account, view == "invites"));
+                }
+            }
+        }
+    }
+    things
+}
+
+fn accounts(client: &Client) -> Things {
+    let of = |account: &Value| {
+        format!(
+            "{} {}",
+            account["AwsAccountId"].as_str().unwrap(),
+            account["AccountId"].as_str().unwrap()
+        )
+    };
+    let live = walk(client, "ListAccounts", json!({})).unwrap().into_iter().map(|account| {
+        let members = json!({"AccountId": account["AccountId"]});
+        let mut answers = Answers::from([("ListDeletedAccounts", json!({}))]);
+        for operation in ["GetAccount", "GetAccountSettings", "GetRetentionSettings"] {
+            // A Team account has no retention settings.
+            let answer = client.call(operation, members.clone());
+            answers.insert(operation, if answer.status == 200 { answer.json() } else { json!({}) });
+        }
+        (of(&account), answers)
+    });
+    let deleted =
+        walk(client, "ListDeletedAccounts", json!({})).unwrap().into_iter().map(|deleted| {
+            let account = json!({"Account": deleted["Account"]});
+            let id = of(&deleted["Account"]);
+            (id, Answers::from([("GetAccount", account), ("ListDeletedAccounts", deleted)]))
+        });
+    live.chain(deleted).collect()
+}
+
+/// Asks for the users of an account that is there; with their invites, those who have one.
+fn users(client: &Client, id: &str, account: &Answers, with_invites: bool) -> Things {
+    if account["ListDeletedAccounts"] != json!({}) {
+        return Things::new();
+    }
+    let account_id = &account["GetAccount"]["Account"]["AccountId"];
+    let users = walk(client, "ListUsers", json!({"AccountId": account_id})).unwrap();
+    let of = |user: &Value| {
+        let user_id = user["UserId"].as_str().unwrap();
+        let members = json!({"AccountId": account_id, "UserId": user_id});
+        let mut answers = account.clone();
+        if with_invites {
+            let invite = client.call("GetInvite", members.clone());
+            answers.insert("GetInvite", (invite.status == 200).then(|| invite.json())?);
+        }
+        for operation in ["GetUser", "GetUserSettings"] {
+            answers.insert(operation, client.ok(operation, members.clone()));
+        }
+        Some((format!("{id} {user_id}"), answers))
+    };
+    users.iter().filter_map(of).collect()
+}
+
+fn events(client: &Client) -> Things {
+    let events = walk(client, "cloudtrail:LookupEvents", json!({"MaxResults": 200})).unwrap();
+    let of = |mut found: Value| {
+        let event = found["CloudTrailEvent"].as_str().unwrap();
+        let event: Value = serde_json::from_str(event).unwrap();
+        let ids = ["recipientAccountId", "eventID"].map(|name| event[name].as_str().unwrap());
+        let id = ids.join(" ");
+        found["CloudTrailEvent"] = event;
+        (id, Answers::from([("LookupEvents", found)]))
+    };
+    events.into_iter().map(of).collect()
+}
+
+/// Makes accounts, users and invites in all the states that steps lead to.
+pub fn take_steps(client: &Client, number: u64) {
+    let seed = setting("STATE_MACHINE_SEED", SEED);
+    let config = Config { failure_persistence: None, ..Config::default() };
+    let mut runner = TestRunner::new_with_rng(config, rng(seed ^ number));
+    let steps = vec(step(), STEPS).new_tree(&mut runner).unwrap().current();
+    client.create_account("first");
+    client.create_account("second");
+    let mut known = known(client);
+    for step in steps.iter().filter(|step| step.operation != DAYS_PASS) {
+        let members = step.members(&known, &format!("{number}"));
+        if step.operation == ACCEPT_INVITE {
+            accept_invite(client, &members).ok();
+            continue;
+        }
+        client.call(step.operation, members);
+        if ["CreateAccount", "CreateUser", "InviteUsers"].contains(&step.operation) {
+            known = self::known(client);
+        }
+    }
+}
+
+fn known(client: &Client) -> Known {
+    let ids = |list: Vec<Value>, member: &str| -> Vec<String> {
+        list.iter().map(|it| it[member].as_str().unwrap().to_owned()).collect()
+    };
+    let live = ids(walk(client, "ListAccounts", json!({})).unwrap(), "AccountId");
+    let live = live.into_iter().map(|id| {
+        let users = walk(client, "ListUsers", json!({"AccountId": id})).unwrap();
+        (id, ids(users, "UserId"))
+    });
+    // Those that are deleted can be restored.
+    let deleted = deleted_accounts(client).into_iter().map(|id| (id, Vec::new()));
+    live.chain(deleted).collect()
+}
+
+fn deleted_accounts(client: &Client) -> Vec<String> {
+    let deleted = walk(client, "ListDeletedAccounts", json!({})).unwrap();
+    deleted.iter().map(|it| it["Account"]["AccountId"].as_str().unwrap().to_owned()).collect()
+}
+
+/// Imports what no other operation makes: members of which nothing is known, times of any year, and
+/// texts that are hard to keep.
+fn import(client: &Client) {
+    let awkward = "\0 \\u0000 \\\0 \\\\u0000 \u{1} \" 😀";
+    let accounts =
+        ["0001-01-01T00:00:00.000Z", "0000-12-31T23:59:59.999Z", "9999-12-30T00:00:00.001Z"];
+    let accounts: Vec<_> = (1..)
+        .zip(accounts)
+        .map(|(number, created)| {
+            json!({"Account": {
+                "AccountId": format!("imported-{number}"), "Name": format!("{awkward}{number}"),
+                "AccountType": "EnterpriseLWA", "CreatedTimestamp": created,
+                "Admins": [{"Name": awkward, "Since": 1e300}], "Owner": {awkward: "x"},
+                "Domains": [{"Name": "example.com"}], "UseProTrialLicense": true,
+                "BillingType": "Other", "DelegationStatus": "Delegated", "Unknown": {"Of": null},
+            }})
+        })
+        .collect();
+    let answer = client.ok("ImportAccounts", json!({"Accounts": accounts}));
+    assert_eq!(answer["Created"], accounts.len(), "{answer}");
+    let user = json!({
+        "AccountId": "imported-1", "UserId": "imported", "PrimaryEmail": "imported@example.com",
+        "DisplayName": awkward, "FullName": awkward, "IsProTrial": true, "EmailAlias": ["a@example.com"],
+        "Delegates": [awkward], "Devices": {"a": [1, 2.5, -3]}, "LastActiveOn": "2019-01-01",
+        "UserLocale": "de_DE", "Vanity": {"on": true}, "PresenceVisibility": "Private",
+        "PrimaryProvisionedNumber": "+12065550100", "RegisteredOn": "2018-12-20T18:38:02.181Z",
+        "UserRegistrationStatus": "Registered", "PersonalPIN": "1234567890",
+        "InvitedOn": "0000-01-01T00:00:00Z",
+    });
+    let answer = client.ok("ImportUsers", json!({"Users": [{"User": user}]}));
+    assert_eq!(answer["Created"], 1, "{answer}");
+}
+
+/// Deletes an account with the users that it had.
+fn delete_with_users(client: &Client) {
+    let account = client.create_account("with users");
+    let emails = ["gone-1@example.com", "gone-2@example.com"];
+    client.ok("InviteUsers", json!({"AccountId": account, "UserEmailList": emails}));
+    let users = walk(client, "ListUsers", json!({"AccountId": account})).unwrap();
+    let ids: Vec<_> = users.iter().map(|user| &user["UserId"]).collect();
+    client.ok("BatchSuspendUser", json!({"AccountId": account, "UserIdList": ids}));
+    client.ok("DeleteAccount", json!({"AccountId": account}));
+}
+
+/// Leaves events of every kind of caller, refused ones among them.
+fn be_somebody_else(server: &Server) {
+    let trust = sessions::trust(ROOT_AWS_ACCOUNT_ID, &json!({}));
+    let role = sessions::role(server, "some-role", &trust, "chime:CreateAccount");
+    let jane = server.user("jane", &sessions::allow("sts:AssumeRole"));
+    jane.error("CreateAccount", json!({"Name": "a"}));
+    let asked =
+        [("Action", "AssumeRole"), ("RoleArn", role.as_str()), ("RoleSessionName", "night-run")];
+    let session = sessions::begin(&jane, &asked);
+    session.create_account("of a session");
+    let client = Client { region: "us-east-1".to_owned(), ..server.client() };
+    client.create_account("\0");
+    client.error("CreateAccount", json!({"Name": "a".repeat(101)}));
+}
