@@ -1,7 +1,8 @@
 //! What PostgreSQL really receives, as it writes into its own log, is the SQL that the sources have, and
 //! keeps to the rules for portable SQL.
 
-use super::views::{SharedStore, take_steps};
+use super::filling::take_steps;
+use super::views::SharedStore;
 use crate::portability::{faults, literals};
 use crate::tidy::sources;
 use regex::Regex;
