@@ -61,7 +61,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.until_it_holds(|| {
+        until_it_holds(|| {
             let transaction = self.engine.begin(Access::Read)?;
             let outcome = run(Tx::reading(transaction.as_ref()));
             transaction.finish()?;
@@ -73,7 +73,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.until_it_holds(|| {
+        until_it_holds(|| {
             let transaction = self.engine.begin(Access::Write)?;
             let mut writes = Writes::default();
             let outcome = guarded(|| run(Tx::writing(transaction.as_ref(), &mut writes)));
@@ -90,30 +90,6 @@ impl Shared {
         })
     }
 
-    /// Runs a transaction until it was in nobody's way.
-    fn until_it_holds<R, E: From<Error>>(
-        &self,
-        mut transaction: impl FnMut() -> Result<Result<R, E>>,
-    ) -> Result<R, E> {
-        let mut rests = rests();
-        let held = waiting(|| {
-            loop {
-                match (transaction(), rests.next()) {
-                    (Err(Error::Again(_)), Some(rest)) => thread::sleep(rest),
-                    (held, _) => return held,
-                }
-            }
-        });
-        match held {
-            Ok(outcome) => outcome,
-            Err(Error::Again(reason)) => {
-                let tried = format!("tried {AGAIN_MAX} times more, and gave up: {reason}");
-                Err(Error::Unavailable(tried).into())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         let _waiting = Waiting::begin(&self.waiting);
         match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
@@ -122,6 +98,29 @@ impl Shared {
                 "all connections to the store were in use for {TURN_TIMEOUT:?}"
             ))),
         }
+    }
+}
+
+/// Runs a transaction until it was in nobody's way.
+fn until_it_holds<R, E: From<Error>>(
+    mut transaction: impl FnMut() -> Result<Result<R, E>>,
+) -> Result<R, E> {
+    let mut rests = rests();
+    let held = waiting(|| {
+        loop {
+            match (transaction(), rests.next()) {
+                (Err(Error::Again(_)), Some(rest)) => thread::sleep(rest),
+                (held, _) => return held,
+            }
+        }
+    });
+    match held {
+        Ok(outcome) => outcome,
+        Err(Error::Again(reason)) => {
+            let tried = format!("tried {AGAIN_MAX} times more, and gave up: {reason}");
+            Err(Error::Unavailable(tried).into())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

@@ -1,5 +1,8 @@
-//! What only PostgreSQL has. These tests need `TEST_POSTGRES_URL`, whatever engine the others run on.
+//! What only a database shows, that servers share: tests that need the PostgreSQL of
+//! `tests/postgres.sh`, whatever `TEST_ENGINE` says.
 
 mod filling;
 mod received;
+mod start;
+mod tls;
 mod views;

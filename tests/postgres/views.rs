@@ -14,6 +14,7 @@ use campanile::store::postgres::Postgres;
 use campanile::store::{Engine, Record};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::slice;
 use std::sync::Arc;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
@@ -166,18 +167,14 @@ fn a_view_shows_older_records_and_does_not_break_on_newer_ones() {
     let server = store.server();
     let client = server.client();
     let account = client.create_account("old");
-    let member = |name: &str| format!("- '{name}'");
-    let added = ["settings", "retention", "others", "user_generation", "Settings", "Retention"];
-    let removed = added.map(|name| member(name)).concat();
-    // As release 0.1.0 wrote it.
-    store.query(&format!(
-        "UPDATE entries SET value = convert_to(jsonb_build_object('version', 1, 'record', \
-             (convert_from(value, 'UTF8')::jsonb->'record') {removed})::text, 'UTF8') \
-         WHERE key >= '\\x04' AND key < '\\x06'"
-    ));
+    // Release 0.1.0 wrote the same but for members that are left out where they have their defaults.
+    store.query(
+        "UPDATE entries SET value = convert_to(replace(convert_from(value, 'UTF8'), \
+             '\"version\":2', '\"version\":1'), 'UTF8') WHERE key >= '\\x04' AND key < '\\x06'",
+    );
     store.assert_agrees_with(
         "accounts",
-        &things(&[client.clone()], "accounts"),
+        &things(slice::from_ref(&client), "accounts"),
         &["record_version"],
     );
     assert_eq!(store.rows("accounts")[0]["record_version"], 1);
