@@ -14,6 +14,7 @@ mod sql;
 pub(super) mod tests;
 mod tls;
 mod transaction;
+mod views;
 
 pub use settings::Settings;
 
