@@ -5,7 +5,7 @@
 //! first, it has happened; if the fence was, the commit has not, and cannot any more. So it is
 //! either acknowledged or run again, and neither lost nor done twice.
 
-use super::session::{ANSWER_TIMEOUT, COMMIT_TIMEOUT, Session};
+use super::session::Session;
 use super::{Fault, Postgres, sql};
 use crate::store::shared::rests;
 use crate::store::{Batch, Error, Result};
@@ -16,9 +16,6 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-/// For how long a server tries to find out what became of a commit, after it has waited for the answer:
-/// together less than the minute after which boto3 waits for an answer no longer.
-const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
 const FENCE_REST: Duration = Duration::from_millis(500);
 /// How long markers are kept: far longer than anybody asks for one, as clocks differ.
 const MARKER_SECONDS: u64 = 60 * 60;
@@ -36,7 +33,7 @@ pub(super) fn commit(engine: &Postgres, open: Option<Session>, batch: &Batch) ->
         None => begun(engine, is_block)?,
     };
     session.take_warning();
-    let committed = session.wait(COMMIT_TIMEOUT, async |client, statements| {
+    let committed = session.wait(engine.settings.timeouts.commit, async |client, statements| {
         let entries: [&(dyn ToSql + Sync); 3] = [&marker, &keys, &values];
         let put = client.execute(&statements.put, &entries);
         if !is_block {
@@ -77,8 +74,9 @@ fn begun(engine: &Postgres, is_block: bool) -> Result<Session> {
     if !is_block {
         return Ok(session);
     }
+    let limit = engine.settings.timeouts.answer;
     let begun = session
-        .wait(ANSWER_TIMEOUT, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
+        .wait(limit, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
     match begun {
         Ok(()) => Ok(session),
         Err(fault) => {
@@ -90,7 +88,7 @@ fn begun(engine: &Postgres, is_block: bool) -> Result<Session> {
 
 /// Finds out what became of a commit whose answer was lost.
 fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
-    let until = Instant::now() + FENCE_TIMEOUT;
+    let until = Instant::now() + engine.settings.timeouts.fence;
     for rest in rests().chain(iter::repeat(FENCE_REST)) {
         let left = until.saturating_duration_since(Instant::now());
         match fence(engine, marker, left) {
@@ -109,7 +107,7 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
 fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault> {
     let mut session = engine.session()?;
     session.take_warning();
-    let was_first = session.wait(limit.min(COMMIT_TIMEOUT), async |client, statements| {
+    let was_first = session.wait(limit.min(engine.settings.timeouts.commit), async |client, statements| {
         client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
     });
     match was_first {
@@ -136,7 +134,7 @@ pub(super) fn forget_markers(engine: &Postgres) -> Result<()> {
     let before = Uuid::new_v7(before);
     loop {
         let mut session = engine.session().map_err(Fault::before_commit)?;
-        let removed = session.wait(COMMIT_TIMEOUT, async |client, _| {
+        let removed = session.wait(engine.settings.timeouts.commit, async |client, _| {
             client.execute(sql::FORGET_MARKERS, &[&before]).await
         });
         match removed {

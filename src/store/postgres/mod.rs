@@ -15,7 +15,7 @@ pub(super) mod tests;
 mod tls;
 mod transaction;
 
-pub use settings::Settings;
+pub use settings::{Settings, Timeouts};
 
 use super::{Access, Engine, Error, Key, Result, Table, Transaction};
 use crate::store::shared::rests;
@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use transaction::PostgresTransaction;
 
 /// How long a start waits for a database that is not there yet.
@@ -153,6 +153,20 @@ impl Fault {
             ]
             .contains(code);
         if is_lost { Self::Lost(text) } else { Self::Refused(code.clone(), text) }
+    }
+
+    /// Returns what it means for a session that is open: the database ends it with whatever is fatal,
+    /// such as a block that was left alone for too long.
+    fn of_session(error: &tokio_postgres::Error) -> Self {
+        let severity = error.as_db_error().and_then(DbError::parsed_severity);
+        match Self::of(error) {
+            Self::Refused(_, text)
+                if matches!(severity, Some(Severity::Fatal | Severity::Panic)) =>
+            {
+                Self::Lost(text)
+            }
+            fault => fault,
+        }
     }
 
     /// Returns what it means for a transaction of which nothing can have been committed.

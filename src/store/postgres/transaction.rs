@@ -2,7 +2,7 @@
 //! without a transaction block, since most of those that read ask nothing more.
 
 use super::commit::commit;
-use super::session::{ANSWER_TIMEOUT, Session, Statements};
+use super::session::{Session, Statements};
 use super::{Fault, Postgres, sql};
 use crate::store::key::check_keys;
 use crate::store::{Access, Batch, Error, KeyRange, Result, Transaction};
@@ -99,7 +99,8 @@ impl<'a> PostgresTransaction<'a> {
             }
             Phase::Open(session) => (session, None, None),
         };
-        let answered = session.wait(ANSWER_TIMEOUT, async |client, statements| {
+        let limit = self.engine.settings.timeouts.answer;
+        let answered = session.wait(limit, async |client, statements| {
             let begin: OptionFuture<_> = begin.map(|begin| client.batch_execute(begin)).into();
             let asked = first.as_ref().map(|(asked, _)| answer(client, statements, asked));
             let (begun, again, answer) =
@@ -155,10 +156,8 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
-        if matches!(self.state.borrow().phase, Phase::New)
-            && !self.state.borrow().assumed.is_empty()
-        {
-            // Nothing else was asked: what was assumed has to be.
+        if !self.state.borrow().assumed.is_empty() {
+            // Nothing was asked since: what was assumed has to be.
             self.ask(Question::Keys(Vec::new()))?;
         }
         let Self { engine, state, .. } = *self;
@@ -169,7 +168,7 @@ impl Transaction for PostgresTransaction<'_> {
                 Ok(())
             }
             Phase::Open(mut session) => {
-                let ended = session.wait(ANSWER_TIMEOUT, async |client, _| {
+                let ended = session.wait(engine.settings.timeouts.answer, async |client, _| {
                     client.batch_execute(sql::COMMIT).await
                 });
                 match ended {
