@@ -19,6 +19,7 @@ mod master_key;
 mod model;
 mod observability;
 mod operations;
+mod postgres;
 mod power_loss;
 mod protocol;
 mod state_machine;

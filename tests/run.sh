@@ -73,7 +73,7 @@ step 'unit tests' rust_tests --lib
 step 'documentation tests' cargo test --locked --doc
 # These choose their engines, or need none.
 own=() others=()
-for module in cli durability master_key power_loss tidy upgrade; do
+for module in cli durability master_key postgres power_loss tidy upgrade; do
     own+=("$module::") others+=(--skip "$module::")
 done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"

@@ -7,6 +7,7 @@ pub mod kept;
 pub mod otlp;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod smtp;
 pub mod tls;
 pub mod workload;
@@ -81,6 +82,8 @@ pub struct Options {
     pub otlp_endpoint: Option<OtlpEndpoint>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
+    /// Where to store, in the place of an empty store of the engine that `TEST_ENGINE` names.
+    pub location: Option<Location>,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
     pub engine: Option<Arc<dyn Engine>>,
 }
@@ -104,6 +107,9 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
         let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "memory".to_owned());
         let folder = tempfile::tempdir().unwrap();
+        if let Some(location) = options.location.clone() {
+            return Self::start_at(location, Some(folder), options, fill);
+        }
         let location = match engine.as_str() {
             "memory" => Location::Memory,
             "embedded" => Location::Embedded(folder.path().join("data")),

@@ -5,7 +5,7 @@
 //! where the random numbers begin. What fails says its seed.
 
 mod concurrent;
-mod invariants;
+pub mod invariants;
 mod model;
 mod ownership;
 mod steps;

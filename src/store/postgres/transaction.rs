@@ -195,13 +195,17 @@ impl Transaction for PostgresTransaction<'_> {
             return self.finish();
         }
         let Self { engine, state, .. } = *self;
-        match state.into_inner().phase {
-            Phase::New => commit(engine, None, batch),
-            Phase::Open(session) | Phase::Asked(session, ..) => {
-                commit(engine, Some(session), batch)
-            }
-            Phase::Failed(error) => Err(error),
+        let open = match state.into_inner().phase {
+            Phase::New => None,
+            Phase::Open(session) | Phase::Asked(session, ..) => Some(session),
+            Phase::Failed(error) => return Err(error),
+        };
+        commit(engine, open, batch)?;
+        // The next request need not find out that it has changed.
+        for (key, value) in engine.remembers.iter().filter_map(|key| batch.get_key_value(key)) {
+            engine.remembered().insert(key.clone(), value.clone());
         }
+        Ok(())
     }
 }
 
