@@ -407,7 +407,7 @@ pub fn add_many(tx: &mut Tx<'_>, count: usize) -> store::Result<()> {
             email_status: EmailStatus::NotSent,
             expires_timestamp: now(),
         })?;
-        add_identities(tx, &name, number)?;
+        add_identities(tx, &name)?;
     }
     Ok(())
 }
@@ -418,11 +418,10 @@ pub fn large_team(count: usize) -> String {
 }
 
 /// Adds an IAM user with a key, a role and a policy. All have one policy of AWS's own.
-fn add_identities(tx: &mut Tx<'_>, name: &str, number: usize) -> store::Result<()> {
+fn add_identities(tx: &mut Tx<'_>, name: &str) -> store::Result<()> {
     let permissions =
         Permissions { attached: [AWS_POLICY_ARN.to_owned()].into(), ..Permissions::default() };
-    let random = [number.to_be_bytes(), name.len().to_be_bytes()].concat();
-    let random = std::array::from_fn(|index| random[index % random.len()]);
+    let random = std::array::from_fn(|_| rand::random());
     tx.insert(&access_key(ROOT_AWS_ACCOUNT_ID, Some(name), &random))?;
     tx.insert(&access::UserRecord {
         aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),

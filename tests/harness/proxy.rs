@@ -132,9 +132,9 @@ impl Proxy {
     pub fn settings(&self, schema: &str) -> Settings {
         let config = config();
         let (user, name) = (config.get_user().unwrap(), config.get_dbname().unwrap());
-        let secret = config.get_password().map_or_else(String::new, |password| {
-            format!(":{}", String::from_utf8_lossy(password))
-        });
+        let secret = config
+            .get_password()
+            .map_or_else(String::new, |password| format!(":{}", String::from_utf8_lossy(password)));
         let port = self.port;
         let url = format!("postgres://{user}{secret}@127.0.0.1:{port}/{name}?sslmode=disable");
         // The name by which the database's own views know the server.
@@ -188,11 +188,10 @@ impl Proxy {
     }
 
     fn wait_until(&self, is_so: impl Fn(&State) -> bool, what: &str) {
-        let waited = self.shared.changed.wait_timeout_while(
-            self.shared.state(),
-            WAIT_MAX,
-            |state| !is_so(state),
-        );
+        let waited =
+            self.shared
+                .changed
+                .wait_timeout_while(self.shared.state(), WAIT_MAX, |state| !is_so(state));
         assert!(!waited.unwrap().1.timed_out(), "waited in vain for {what}");
     }
 
@@ -229,10 +228,9 @@ impl Shared {
         client.set_nodelay(true).unwrap();
         let progress = Arc::new(Mutex::new(Progress::default()));
         let client = Stream::Tcp(client);
-        for (way, from, to) in [
-            (Way::ToDatabase, client.again(), database.again()),
-            (Way::ToServer, database, client),
-        ] {
+        for (way, from, to) in
+            [(Way::ToDatabase, client.again(), database.again()), (Way::ToServer, database, client)]
+        {
             let (shared, progress) = (Arc::clone(shared), Arc::clone(&progress));
             thread::spawn(move || shared.pass_on(way, &from, &to, &progress));
         }
@@ -286,9 +284,8 @@ impl Shared {
             state.cuts += 1;
             return Some(fault.deed);
         }
-        let is_met = |(random, of_thousand): &mut (StdRng, u32)| {
-            random.random_range(0..1000) < *of_thousand
-        };
+        let is_met =
+            |(random, of_thousand): &mut (StdRng, u32)| random.random_range(0..1000) < *of_thousand;
         state.chance.as_mut().is_some_and(is_met).then(|| {
             state.cuts += 1;
             Deed::CutBefore

@@ -53,7 +53,8 @@ const DELETE_ACCOUNT: Subject = Subject {
     look: |client, members, _| {
         let is_there = client.call("GetAccount", members.clone()).status == 200;
         let deleted = deleted_accounts(client);
-        let found = deleted.iter().filter(|it| it["Account"]["AccountId"] == members["AccountId"]).count();
+        let found =
+            deleted.iter().filter(|it| it["Account"]["AccountId"] == members["AccountId"]).count();
         assert_eq!(found, usize::from(!is_there), "{members}");
         found
     },
@@ -251,7 +252,9 @@ fn losses_told(subject: Subject, way: Way) -> BTreeMap<&'static str, usize> {
         assert_eq!(event, (found == 1).then_some(&None), "{what}: the audit tells");
         let outcome = match (answer.status, found) {
             (200..300, 1) => "done",
-            (503, found) if is_unknown(&answer) => ["unknown and not done", "unknown and done"][found],
+            (503, found) if is_unknown(&answer) => {
+                ["unknown and not done", "unknown and done"][found]
+            }
             (503, 0) => "not done",
             _ => panic!("{what}: it is there {found} times, and was answered {answer:?}"),
         };

@@ -2,8 +2,8 @@
 //! not, what became of it.
 
 use super::{Pair, SHORT, administrator, at, text};
-use crate::harness::proxy::{Deed, Fault, Way};
 use crate::harness::postgres::Control;
+use crate::harness::proxy::{Deed, Fault, Way};
 use crate::harness::{Answer, Client};
 use crate::state_machine::invariants;
 use campanile::store::postgres::Timeouts;

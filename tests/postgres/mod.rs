@@ -1,8 +1,12 @@
 //! What the PostgreSQL engine promises beyond what every engine does: its tests need the database that
 //! `tests/postgres.sh` starts, and choose their engine themselves.
 
+mod contention;
 mod cuts;
+mod histories;
 mod late;
+mod linearizability;
+mod races;
 mod round_trips;
 
 use crate::harness::proxy::Proxy;

@@ -75,8 +75,8 @@ fn begun(engine: &Postgres, is_block: bool) -> Result<Session> {
         return Ok(session);
     }
     let limit = engine.settings.timeouts.answer;
-    let begun = session
-        .wait(limit, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
+    let begun =
+        session.wait(limit, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
     match begun {
         Ok(()) => Ok(session),
         Err(fault) => {
@@ -107,9 +107,10 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
 fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault> {
     let mut session = engine.session()?;
     session.take_warning();
-    let was_first = session.wait(limit.min(engine.settings.timeouts.commit), async |client, statements| {
-        client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
-    });
+    let was_first =
+        session.wait(limit.min(engine.settings.timeouts.commit), async |client, statements| {
+            client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
+        });
     match was_first {
         Ok(was_first) if !session.take_warning() => {
             engine.put_back(session);
