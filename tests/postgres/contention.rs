@@ -48,7 +48,8 @@ fn many_writes_of_one_account_succeed_or_are_told_to_come_back() {
         let clients: Vec<_> = clients.collect();
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
-    let (done, refused): (Vec<_>, Vec<_>) = told.iter().partition(|(_, (status, _))| *status == 200);
+    let (done, refused): (Vec<_>, Vec<_>) =
+        told.iter().partition(|(_, (status, _))| *status == 200);
     println!("{} were done, and {} refused", done.len(), refused.len());
     assert!(!done.is_empty(), "nobody got through");
     let events = invariants::events(&root).unwrap();

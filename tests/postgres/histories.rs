@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 const ROUNDS: u64 = 12;
+/// And while connections are cut, which takes longer.
+const CUT_ROUNDS: u64 = 5;
 const ACCOUNTS: usize = 3;
 /// How many clients each server has.
 const CLIENTS: usize = 3;
@@ -33,7 +35,7 @@ struct History {
 #[test]
 fn histories_are_linearizable() {
     let servers = Servers::start(Timeouts::default());
-    let told = servers.check_rounds(|_| {});
+    let told = servers.check_rounds(ROUNDS, |_| {});
     assert_eq!(told.keys().copied().collect::<Vec<_>>(), ["done"], "{told:?}");
 }
 
@@ -41,7 +43,7 @@ fn histories_are_linearizable() {
 fn histories_are_linearizable_while_connections_are_cut() {
     // The database is not away for long: a cut is answered by another connection at once.
     let servers = Servers::start(Timeouts { commit: SHORT.fence, answer: SHORT.fence, ..SHORT });
-    let told = servers.check_rounds(|round| {
+    let told = servers.check_rounds(CUT_ROUNDS, |round| {
         for (number, proxy) in (0..).zip(&servers.proxies) {
             proxy.cut_by_chance(SEED + round * 2 + number, CUT_OF_THOUSAND);
         }
@@ -70,9 +72,9 @@ impl Servers {
     }
 
     /// Lets clients do what they do and checks what they saw, again and again.
-    fn check_rounds(&self, before: impl Fn(u64)) -> BTreeMap<&'static str, usize> {
+    fn check_rounds(&self, rounds: u64, before: impl Fn(u64)) -> BTreeMap<&'static str, usize> {
         let mut told = BTreeMap::new();
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let client = self.servers[0].client();
             let accounts = [(); ACCOUNTS].map(|()| client.create_account("0"));
             before(round);

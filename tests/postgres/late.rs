@@ -74,6 +74,29 @@ fn a_commit_that_arrives_after_all_was_said_to_be_unknown() {
     assert_eq!(plain.call("GetAccount", members).status, 404);
 }
 
+/// The client was told that it is not known, and the server goes on asking: what has not happened when
+/// the database is back will not happen after that.
+#[test]
+fn what_arrives_after_the_database_was_asked_again_is_not_done() {
+    let pair = Pair::start(Timeouts { fence: SHORT.answer, ..SHORT });
+    let (plain, faulty) = (pair.plain.client(), pair.faulty.client());
+    faulty.create_account("warm");
+    hold(&pair, 1, true);
+    let answer = faulty.call("CreateAccount", json!({"Name": "late"}));
+    assert_unknown(&answer);
+    pair.proxy.unset();
+    let control = Control::open();
+    let fences = format!("SELECT count(*) FROM {}.commits WHERE fence", pair.schema);
+    let until = Instant::now() + WAIT_MAX;
+    while control.count(&fences) == 0 {
+        assert!(Instant::now() < until, "nobody asks again");
+    }
+    pair.proxy.let_go();
+    pair.proxy.wait_for_error(UNIQUE_VIOLATION);
+    assert_eq!(event(&plain, &answer), None);
+    assert_eq!(plain.ok("ListAccounts", json!({"Name": "late"}))["Accounts"], json!([]));
+}
+
 /// The database is there, and takes its time: another transaction has what the commit needs.
 #[test]
 fn a_commit_that_waits_for_another_transaction_is_done_once() {

@@ -67,10 +67,18 @@ fn what_can_have_been_is_told_from_what_cannot() {
         (true, "one after the other", vec![read(1, 2, 0), write(3, 4, 1), read(5, 6, 1)]),
         (false, "a stale read", vec![write(1, 2, 1), read(3, 4, 0)]),
         (false, "a value from nowhere", vec![write(1, 2, 1), read(3, 4, 2)]),
-        (true, "a read beside a write sees either", vec![write(1, 9, 1), read(2, 3, 0), read(4, 5, 1)]),
+        (
+            true,
+            "a read beside a write sees either",
+            vec![write(1, 9, 1), read(2, 3, 0), read(4, 5, 1)],
+        ),
         (false, "and does not go back", vec![write(1, 9, 1), read(2, 3, 1), read(4, 5, 0)]),
         (false, "a lost update", vec![write(1, 2, 1), write(3, 4, 2), read(5, 6, 1)]),
-        (true, "writes at once, in either order", vec![write(1, 4, 1), write(2, 3, 2), read(5, 6, 1)]),
+        (
+            true,
+            "writes at once, in either order",
+            vec![write(1, 4, 1), write(2, 3, 2), read(5, 6, 1)],
+        ),
         (
             false,
             "two readers who disagree about the order",
@@ -80,7 +88,11 @@ fn what_can_have_been_is_told_from_what_cannot() {
         (true, "an unknown write that was", vec![lost(1, 1), read(2, 3, 1)]),
         (true, "an unknown write that came late", vec![lost(1, 1), read(2, 3, 0), read(4, 5, 1)]),
         (false, "not before it was made", vec![read(1, 2, 1), lost(3, 1)]),
-        (false, "and not twice", vec![lost(1, 1), read(2, 3, 1), write(4, 5, 2), read(6, 7, 1), read(8, 9, 1)]),
+        (
+            false,
+            "and not twice",
+            vec![lost(1, 1), read(2, 3, 1), write(4, 5, 2), read(6, 7, 1), read(8, 9, 1)],
+        ),
     ] {
         assert_eq!(is_linearizable(0, &calls), can_be, "{why}");
     }

@@ -55,7 +55,10 @@ const RACES: [Race; 9] = [
         name: "a batch that suspends beside an update",
         prepare: enterprise_with_users,
         first: ("BatchSuspendUser", |it| users(it, &["U", "V"])),
-        second: ("UpdateUser", |it| json!({"AccountId": it["A"], "UserId": it["V"], "LicenseType": "Basic"})),
+        second: (
+            "UpdateUser",
+            |it| json!({"AccountId": it["A"], "UserId": it["V"], "LicenseType": "Basic"}),
+        ),
     },
     Race {
         name: "a batch that updates beside an end of sessions",
@@ -134,14 +137,14 @@ fn two_requests_at_two_servers_end_as_one_after_the_other() {
     let location = postgres::location_of(&postgres::new_schema());
     let servers = [server_at(location.clone()), server_at(location)];
     let clients = servers.each_ref().map(Server::client);
-    for race in RACES {
+    for (number, race) in RACES.into_iter().enumerate() {
         let serial = [false, true].map(|is_swapped| {
-            let mark = format!("serial{}mark", u8::from(is_swapped));
+            let mark = format!("serial{number}x{}mark", u8::from(is_swapped));
             race.one_after_the_other(&clients[0], &mark, is_swapped)
         });
         let mut ended = BTreeMap::<_, usize>::new();
         for round in 0..ROUNDS {
-            let outcome = race.at_once(&clients, &format!("round{round}mark"));
+            let outcome = race.at_once(&clients, &format!("round{number}x{round}mark"));
             let order = serial.iter().position(|it| *it == outcome);
             let Some(order) = order else {
                 panic!("{} ended as {outcome:#?}, and neither as {serial:#?}", race.name)
@@ -212,7 +215,7 @@ fn without_chance(text: &str) -> String {
         [
             (r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", "ID"),
             (r"\d{4}-\d\d-\d\dT[0-9:.]+Z", "TIME"),
-            (r"(round|serial)\d+mark", "MARK"),
+            (r"(round|serial)\d+x\d+mark", "MARK"),
             (r#""(SecretAccessKey|PersonalPIN|AccessKeyId)\\?":\s*\\?"[^"\\]*"#, "SECRET"),
             (r#"campanile-domain-verification=[^"\\]*"#, "VERIFICATION"),
         ]

@@ -95,8 +95,9 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
             Ok(false) => return Ok(()),
             Ok(true) => return Err(Error::Again(format!("the commit was lost: {lost}"))),
             Err(_) if left > rest => thread::sleep(rest),
-            Err(Fault::Lost(reason) | Fault::Conflict(reason) | Fault::Refused(_, reason)) => {
-                return Err(Error::Unknown(format!("{lost}; after that: {reason}")));
+            Err(fault) => {
+                engine.unsettled.add(marker, &engine.settings);
+                return Err(Error::Unknown(format!("{lost}; after that: {}", fault.reason())));
             }
         }
     }
@@ -106,22 +107,32 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
 /// Puts a fence; answers whether it was first.
 fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault> {
     let mut session = engine.session()?;
-    session.take_warning();
-    let was_first =
-        session.wait(limit.min(engine.settings.timeouts.commit), async |client, statements| {
-            client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
-        });
-    match was_first {
-        Ok(was_first) if !session.take_warning() => {
+    match put_fence(&mut session, marker, limit.min(engine.settings.timeouts.commit)) {
+        Ok(was_first) => {
             engine.put_back(session);
             Ok(was_first)
         }
-        Ok(_) => Err(Fault::Lost("the replicas were not waited for".to_owned())),
         Err(fault) => {
             engine.failed(session, &fault);
             Err(fault)
         }
     }
+}
+
+/// Puts a fence over a session; answers whether it was first.
+pub(super) fn put_fence(
+    session: &mut Session,
+    marker: Uuid,
+    limit: Duration,
+) -> Result<bool, Fault> {
+    session.take_warning();
+    let was_first = session.wait(limit, async |client, statements| {
+        client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
+    })?;
+    if session.take_warning() {
+        return Err(Fault::Lost("the replicas were not waited for".to_owned()));
+    }
+    Ok(was_first)
 }
 
 /// Removes the markers about which nobody asks any more.

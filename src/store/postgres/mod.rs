@@ -14,6 +14,7 @@ mod sql;
 pub(super) mod tests;
 mod tls;
 mod transaction;
+mod unsettled;
 
 pub use settings::{Settings, Timeouts};
 
@@ -21,11 +22,12 @@ use super::{Access, Engine, Error, Key, Result, Table, Transaction};
 use crate::store::shared::rests;
 use session::Session;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio_postgres::error::{DbError, Severity, SqlState};
 use transaction::PostgresTransaction;
+use unsettled::Unsettled;
 
 /// How long a start waits for a database that is not there yet.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -40,6 +42,7 @@ pub struct Postgres {
     /// and finds out with its first question whether it still is.
     remembered: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     remembers: [Vec<u8>; 1],
+    unsettled: Arc<Unsettled>,
 }
 
 impl Postgres {
@@ -68,6 +71,7 @@ impl Postgres {
             idle: Mutex::new(Vec::new()),
             remembered: Mutex::new(BTreeMap::new()),
             remembers: [Key::of(Table::AccessGeneration).into_bytes()],
+            unsettled: Arc::default(),
         })
     }
 
@@ -166,6 +170,12 @@ impl Fault {
                 Self::Lost(text)
             }
             fault => fault,
+        }
+    }
+
+    fn reason(self) -> String {
+        match self {
+            Self::Conflict(reason) | Self::Lost(reason) | Self::Refused(_, reason) => reason,
         }
     }
 
