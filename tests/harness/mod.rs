@@ -215,6 +215,14 @@ impl Server {
         Self::start_at(self.location.clone(), folder, options, |_| Ok(()))
     }
 
+    /// Returns this server, and where many can use one store, a second over the same.
+    pub fn with_another(self) -> Vec<Self> {
+        let location = Some(self.location.clone());
+        let other = matches!(self.location, Location::Postgres(_))
+            .then(|| Self::start_with(Options { location, ..Options::default() }, |_| Ok(())));
+        [self].into_iter().chain(other).collect()
+    }
+
     /// Tells whether what is stored outlives the server.
     pub fn is_durable(&self) -> bool {
         self.location != Location::Memory
