@@ -3,13 +3,14 @@
 #
 # make bench   compares its speed with nginx and PostgreSQL (docs/performance.md)
 # make bench-import measures how a million users move in (docs/performance.md)
+# make ha-long loses a cluster's machines again and again, under a quarter of a million writes
 # make fuzz    feeds it what nobody thought of, a minute a target (docs/fuzzing.md)
 #
 # What the tests need besides cargo is set up once, in folders that git ignores.
 
 stamps := .tools/stamps
 
-.PHONY: test check fuzz setup
+.PHONY: test check fuzz ha-long setup
 
 test: setup
 	tests/run.sh
@@ -31,10 +32,17 @@ fuzz:
 			-- -max_total_time=60 || exit 1; \
 	done
 
-setup: $(stamps)/python $(stamps)/js $(stamps)/strace $(stamps)/postgres
+# Needs root, and about half an hour.
+ha-long: setup
+	cargo build --locked --release
+	TEST_BINARY=$${CARGO_TARGET_DIR:-target}/release/campanile \
+		.tools/venv/bin/python tests/failover/failover.py --acknowledged 250000 --rounds 4
+
+setup: $(stamps)/python $(stamps)/js $(stamps)/strace $(stamps)/postgres $(stamps)/postgres_ha
 
 $(stamps)/python: tests/clients/python/requirements.txt
 $(stamps)/js: tests/clients/js/package-lock.json
+$(stamps)/postgres_ha: deploy/postgres-ha/requirements.txt deploy/postgres-ha/setup
 
 $(stamps)/%: tests/setup.sh
 	tests/setup.sh $*

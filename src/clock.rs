@@ -126,16 +126,25 @@ impl Clock {
 
     /// Waits until an instant has come.
     pub async fn wait_until(&self, instant: Timestamp) {
+        let left = || instant.as_millisecond() - self.now().as_millisecond();
+        self.wait(|| u64::try_from(left()).map_or(Duration::ZERO, Duration::from_millis)).await;
+    }
+
+    /// Waits until so much time has elapsed since the clock was made.
+    pub async fn wait_until_elapsed(&self, elapsed: Duration) {
+        self.wait(|| elapsed.saturating_sub(self.elapsed())).await;
+    }
+
+    async fn wait(&self, left: impl Fn() -> Duration) {
         let mut ahead = self.ahead.clone();
         loop {
             // Before the clock is asked, so that a move after that is not slept through.
             ahead.mark_unchanged();
-            let left = instant.as_millisecond() - self.now().as_millisecond();
-            let Ok(left) = u64::try_from(left) else { return };
-            if left == 0 {
+            let left = left();
+            if left.is_zero() {
                 return;
             }
-            let sleep = tokio::time::sleep(Duration::from_millis(left).min(SLEEP_MAX));
+            let sleep = tokio::time::sleep(left.min(SLEEP_MAX));
             tokio::select! {
                 () = sleep => {}
                 // Where nobody can move the clock any more, only the sleep is left.

@@ -48,6 +48,7 @@ pub struct Metrics {
     mails: Family<Outcome, Counter>,
     duty_successes: Family<Duty, Instant>,
     duty_failures: Family<Duty, Counter>,
+    duties_active: Family<Duty, Gauge>,
     writes_waiting: Gauge,
     mails_waiting: Gauge,
     certificate_expiry: Family<[(&'static str, &'static str); 0], Instant>,
@@ -114,6 +115,7 @@ impl Metrics {
             mails: Family::default(),
             duty_successes: Family::default(),
             duty_failures: Family::default(),
+            duties_active: Family::default(),
             writes_waiting: Gauge::default(),
             mails_waiting: Gauge::default(),
             certificate_expiry: Family::default(),
@@ -203,6 +205,11 @@ impl Metrics {
             self.duty_failures.clone(),
         );
         it.register(
+            "campanile_duty_active",
+            "Whether this server does a duty, and not another",
+            self.duties_active.clone(),
+        );
+        it.register(
             "campanile_tls_certificate_expiry_timestamp_seconds",
             "When the certificate that is shown expires",
             self.certificate_expiry.clone(),
@@ -244,9 +251,15 @@ impl Metrics {
         self.mails.get_or_create(&Outcome { outcome }).inc();
     }
 
-    /// Notes that a duty is to be done.
+    /// Notes that a duty is to be done, by this server or another.
     pub fn duty_begun(&self, duty: &'static str) {
         drop(self.duty_failures.get_or_create(&Duty { duty }));
+        self.duty_active(duty, false);
+    }
+
+    /// Notes whether this server does a duty.
+    pub fn duty_active(&self, duty: &'static str, is_active: bool) {
+        self.duties_active.get_or_create(&Duty { duty }).set(is_active.into());
     }
 
     /// Notes that a duty was done.

@@ -1,4 +1,5 @@
-//! The tests at the wire. Each runs on the engine that `TEST_ENGINE` names: memory or embedded.
+//! The tests at the wire. Each runs on the engine that `TEST_ENGINE` names: memory, embedded or
+//! postgres.
 
 #![allow(
     clippy::unwrap_used,
@@ -12,6 +13,7 @@
 mod audit;
 mod cli;
 mod conformance;
+mod copy;
 mod durability;
 mod duties;
 mod harness;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up what the tests need besides cargo, in folders that git ignores.
 #
-#     tests/setup.sh python|js|strace|postgres
+#     tests/setup.sh python|js|strace|postgres|postgres_ha
 #
 # Packages come through pip, npm and apt-get as this machine has them configured.
 set -euo pipefail
@@ -69,6 +69,13 @@ setup_strace() {
 setup_postgres() {
     [[ -x /usr/lib/postgresql/15/bin/postgres ]] || command -v pg_config >/dev/null ||
         install_package PostgreSQL postgresql
+}
+
+# What stands for machines in the failover test needs root, and so does its setup.
+setup_postgres_ha() {
+    if [[ $(id -u) == 0 ]]; then
+        deploy/postgres-ha/setup
+    fi
 }
 
 "setup_$1"

@@ -419,12 +419,14 @@ fn no_file_names_a_folder_of_one_machine() {
 #[test]
 fn packages_of_the_tests_are_pinned() {
     let mut wrong = Vec::new();
-    for line in read("tests/clients/python/requirements.txt").lines() {
-        if !line
-            .split_once("==")
-            .is_some_and(|(name, version)| !name.is_empty() && !version.contains('*'))
-        {
-            wrong.push(format!("requirements.txt: '{line}' is not name==version"));
+    for list in ["tests/clients/python/requirements.txt", "deploy/postgres-ha/requirements.txt"] {
+        for line in read(list).lines() {
+            if !line
+                .split_once("==")
+                .is_some_and(|(name, version)| !name.is_empty() && !version.contains('*'))
+            {
+                wrong.push(format!("{list}: '{line}' is not name==version"));
+            }
         }
     }
     // Where packages are fetched from is for whoever fetches them to say.

@@ -5,6 +5,7 @@ use super::{
     Seal, Sealed, Secret, StoredSecret,
 };
 use crate::clock::Timestamp;
+use crate::store::copy::refuse_incomplete;
 use crate::store::{Error, Key, Record, Result, Store, Table, Tx};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -70,6 +71,7 @@ impl Deployment {
         now: Timestamp,
         random: &Randomness,
     ) -> Result<Self> {
+        refuse_incomplete(&tx)?;
         let stored = tx.get::<DeploymentRecord>(&deployment_key())?;
         let mut record = stored.clone().unwrap_or_else(|| DeploymentRecord::generate(random));
         let was_sealed = record.data_key.is_some();
@@ -111,9 +113,13 @@ impl Deployment {
     }
 
     /// Returns the data key that the secrets of a store are sealed under, as it is stored; `None` if
-    /// they are not sealed yet, or there are none.
+    /// they are not sealed yet, or there are none. Refuses a copy that is not complete, whose key
+    /// nobody needs yet.
     pub fn data_key(store: &Store) -> Result<Option<Sealed>> {
-        let record = store.read_blocking(|tx| tx.get::<DeploymentRecord>(&deployment_key()))?;
+        let record = store.read_blocking(|tx| {
+            refuse_incomplete(&tx)?;
+            tx.get::<DeploymentRecord>(&deployment_key())
+        })?;
         Ok(record.and_then(|record| record.data_key))
     }
 

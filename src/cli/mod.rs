@@ -1,6 +1,7 @@
 //! The command line.
 
 mod audit;
+mod copy;
 mod iam;
 mod master_key;
 mod transfer;
@@ -47,6 +48,8 @@ enum Command {
     Import(transfer::ImportArgs),
     /// Export all accounts and users of a running server, in the form that import takes
     Export(transfer::ExportArgs),
+    /// Copy a whole store to another place or engine; its servers are stopped
+    Copy(copy::CopyArgs),
 }
 
 #[derive(Args, Debug)]
@@ -84,6 +87,7 @@ pub fn run() -> ExitCode {
         Ok(Command::Audit(args)) => audit::audit(&args),
         Ok(Command::Import(args)) => transfer::import(args),
         Ok(Command::Export(args)) => transfer::export(args),
+        Ok(Command::Copy(args)) => copy::copy(&args),
         Err(answer) => {
             // Where nobody reads it, the exit code still says it.
             answer.print().ok();

@@ -25,11 +25,13 @@ const MASTER_KEY: &str = "CAMPANILE_MASTER_KEY";
 const MASTER_KEY_FILE: &str = "CAMPANILE_MASTER_KEY_FILE";
 const NEW_MASTER_KEY: &str = "CAMPANILE_NEW_MASTER_KEY";
 const PREFIX: &str = "CAMPANILE_";
-const KNOWN: [&str; 35] = [
+const KNOWN: [&str; 37] = [
     "CAMPANILE_ACCESS_LOG",
     "CAMPANILE_AUDIT_LOG",
     "CAMPANILE_AUDIT_READS",
     "CAMPANILE_AUDIT_RETENTION",
+    "CAMPANILE_COPY_FROM",
+    "CAMPANILE_COPY_TO",
     "CAMPANILE_CORS_ORIGIN",
     "CAMPANILE_DNS_SERVER",
     "CAMPANILE_INSECURE_HTTP",
@@ -233,9 +235,10 @@ impl ServeArgs {
 
 /// Where a store is, or why that cannot be read. What is wrong with the URL of a database is said later,
 /// for whoever reads the command line repeats what it was given, and a password can be part of it.
-type StoreUrl = Result<Location, String>;
+pub type StoreUrl = Result<Location, String>;
 
-fn parse_store(text: &str) -> Result<StoreUrl, String> {
+/// Reads where a store is.
+pub fn parse_store(text: &str) -> Result<StoreUrl, String> {
     match text.parse() {
         Err(error) if text.starts_with("postgres") && text.contains("://") => Ok(Err(error)),
         parsed => parsed.map(Ok),
@@ -244,6 +247,7 @@ fn parse_store(text: &str) -> Result<StoreUrl, String> {
 
 /// The settings of what works on a store: where it is, and the key to its secrets.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 pub struct StoreArgs {
     /// Where everything is kept: embedded:PATH, a folder; memory:, gone with the process; or
     /// postgres://USER:PASSWORD@HOST,HOST/DATABASE?sslmode=verify-full, a database that many servers

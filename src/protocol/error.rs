@@ -3,9 +3,13 @@
 //! What a client sees of an error is decided in this file and nowhere else: the exception's name,
 //! its status, its `Code` and its body. The cause of an error is for the log and never leaves.
 
+use crate::store;
 use http::StatusCode;
 use serde::Serialize;
 use std::fmt;
+
+/// After how many seconds whoever met a store that does not answer is told to ask again.
+const RETRY_AFTER_SECONDS: u64 = 1;
 
 /// An error as a client will see it, with the cause that only the log will.
 #[derive(Debug)]
@@ -124,6 +128,34 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.exception.name(), self.message)
+    }
+}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Self {
+        match error {
+            store::Error::Unavailable(_) | store::Error::Again(_) => {
+                let message = "The service is currently unavailable. Try again later.";
+                Self::new(Exception::ServiceUnavailableException, message)
+                    .retry_after(RETRY_AFTER_SECONDS)
+                    .caused_by(error)
+            }
+            // The text of the only recorded conflict (Administration Guide, "Logging with
+            // CloudTrail").
+            store::Error::Taken(_) => {
+                let message = "Request could not be completed due to a conflict";
+                Self::new(Exception::ConflictException, message).caused_by(error)
+            }
+            store::Error::Unknown(_) => {
+                let message = "The service lost its database while the request was carried out, and \
+                    it is not known whether it was. LookupEvents finds the event with this RequestId \
+                    if so. Try again after that.";
+                Self::new(Exception::ServiceUnavailableException, message)
+                    .retry_after(RETRY_AFTER_SECONDS)
+                    .caused_by(error)
+            }
+            store::Error::Corrupt(_) | store::Error::ReadOnly => Self::failure(error),
+        }
     }
 }
 

@@ -22,13 +22,13 @@ use crate::metrics::Metrics;
 use crate::operations::audit::{AuditEventRecord, Draft};
 use crate::operations::users::links::LinkKey;
 use crate::operations::{Admission, Call, Context, Operation, Terms, TokenKey, sts, table};
-use crate::store::{self, Access, Key, Store, Table, Tx};
+use crate::store::{Access, Key, Store, Table, Tx};
 use admission::{Asked, SigningKeys};
 pub use audit::Audit;
 use audit::EventIds;
 use bytes::Bytes;
 use decode::Members;
-use error::{Error, Exception, Result};
+use error::{Error, Result};
 use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
@@ -47,8 +47,6 @@ pub use outcome::{Outcome, UNKNOWN};
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-/// After how many seconds whoever met a store that does not answer is told to ask again.
-const RETRY_AFTER_SECONDS: u64 = 1;
 /// The name that clients of this API sign for.
 pub const SIGNING_NAME: &str = "chime";
 
@@ -393,34 +391,6 @@ fn text(value: &HeaderValue) -> String {
     match std::str::from_utf8(value.as_bytes()) {
         Ok(text) => text.to_owned(),
         Err(_) => String::from_utf8_lossy(value.as_bytes()).into_owned(),
-    }
-}
-
-impl From<store::Error> for Error {
-    fn from(error: store::Error) -> Self {
-        match error {
-            store::Error::Unavailable(_) | store::Error::Again(_) => {
-                let message = "The service is currently unavailable. Try again later.";
-                Self::new(Exception::ServiceUnavailableException, message)
-                    .retry_after(RETRY_AFTER_SECONDS)
-                    .caused_by(error)
-            }
-            // The text of the only recorded conflict (Administration Guide, "Logging with
-            // CloudTrail").
-            store::Error::Taken(_) => {
-                let message = "Request could not be completed due to a conflict";
-                Self::new(Exception::ConflictException, message).caused_by(error)
-            }
-            store::Error::Unknown(_) => {
-                let message = "The service lost its database while the request was carried out, and \
-                    it is not known whether it was. LookupEvents finds the event with this RequestId \
-                    if so. Try again after that.";
-                Self::new(Exception::ServiceUnavailableException, message)
-                    .retry_after(RETRY_AFTER_SECONDS)
-                    .caused_by(error)
-            }
-            store::Error::Corrupt(_) | store::Error::ReadOnly => Self::failure(error),
-        }
     }
 }
 

@@ -15,7 +15,7 @@ pub mod telemetry;
 mod tls;
 
 pub use cors::Origins;
-pub use duties::{AuditLog, DnsSettings, MailSettings};
+pub use duties::{AuditLog, DnsSettings, Holder, LeaseRecord, MailSettings};
 pub use limits::Limits;
 pub use master_key::{MasterKeySource, Rotation, StoreKey};
 pub use metrics::MetricsSettings;
@@ -259,7 +259,7 @@ impl Beside<'_> {
     ) -> (Duties, Setup) {
         let Self { store, clock, metrics, link_key: key, public_url } = self;
         let shared = || (Arc::clone(store), clock.clone());
-        let mut duties = Duties::new(clock.clone(), Arc::clone(metrics));
+        let mut duties = Duties::new(store, clock.clone(), Arc::clone(metrics));
         let public_url = public_url.to_string();
         let mut setup = Setup {
             public_url: public_url.clone(),
@@ -288,7 +288,7 @@ impl Beside<'_> {
         }
         if let Some(mail) = mail {
             let (bell, links) = (Bell::default(), Links { key, public_url });
-            setup.deliver = Some(Postman::deliver(&bell));
+            setup.deliver = Some(Postman::deliver(&bell, shared()));
             duties.add(Postman::new(mail, shared(), links, Arc::clone(metrics)), bell);
         }
         (duties, setup)

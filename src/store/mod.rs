@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod contract;
+pub mod copy;
 pub mod embedded;
 mod key;
 mod memory;
@@ -65,6 +66,17 @@ pub trait Transaction {
 
     /// Returns the first `limit` entries of a range in the order of their keys' bytes.
     fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>>;
+
+    /// Counts the entries of a range, up to `max`.
+    fn count(&self, range: &KeyRange, max: usize) -> Result<usize> {
+        tx::count(max, range.clone(), |range, limit| self.scan(range, limit))
+    }
+
+    /// Takes note of keys that are going to be asked for one by one. An engine that would have to ask
+    /// another machine for each of them asks for all at once.
+    fn fetch(&self, _keys: Vec<Vec<u8>>) -> Result<()> {
+        Ok(())
+    }
 
     /// Ends a transaction that wrote nothing. What it read counts only if this succeeds.
     fn finish(self: Box<Self>) -> Result<()> {

@@ -65,8 +65,12 @@ pub enum Table {
     AccessGeneration = 27,
     /// When access keys were last used, by access key id.
     AccessKeysLastUsed = 28,
+    /// Which server does what one server at a time does, by the duty's name.
+    Leases = 29,
     /// Which events of the audit are to be shipped, by time and event id.
     UnshippedAuditEvents = 30,
+    /// The one record that tells how far a copy came, as long as it is not complete.
+    Copy = 31,
 }
 
 /// A thing that is stored under a key of its own.

@@ -64,7 +64,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.until_it_holds(|| {
+        until_it_holds(|| {
             let transaction = self.engine.begin(Access::Read)?;
             let outcome = run(Tx::reading(transaction.as_ref()));
             transaction.finish()?;
@@ -76,7 +76,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        self.until_it_holds(|| {
+        until_it_holds(|| {
             let transaction = self.engine.begin(Access::Write)?;
             let mut writes = Writes::default();
             let outcome = guarded(|| run(Tx::writing(transaction.as_ref(), &mut writes)));
@@ -93,36 +93,6 @@ impl Shared {
         })
     }
 
-    /// Runs a transaction until it was in nobody's way.
-    fn until_it_holds<R, E: From<Error>>(
-        &self,
-        mut transaction: impl FnMut() -> Result<Result<R, E>>,
-    ) -> Result<R, E> {
-        let until = Instant::now() + AGAIN_TIMEOUT;
-        let mut rests = rests().take_while(|rest| Instant::now() + *rest < until);
-        let mut tries = 0;
-        let held = waiting(|| {
-            loop {
-                tries += 1;
-                match transaction() {
-                    Err(Error::Again(reason)) => match rests.next() {
-                        Some(rest) => thread::sleep(rest),
-                        None => return Err(Error::Again(reason)),
-                    },
-                    held => return held,
-                }
-            }
-        });
-        match held {
-            Ok(outcome) => outcome,
-            Err(Error::Again(reason)) => {
-                let tried = format!("tried {tries} times, and gave up: {reason}");
-                Err(Error::Unavailable(tried).into())
-            }
-            Err(error) => Err(error.into()),
-        }
-    }
-
     async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         let _waiting = Waiting::begin(&self.waiting);
         match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
@@ -131,6 +101,35 @@ impl Shared {
                 "all connections to the store were in use for {TURN_TIMEOUT:?}"
             ))),
         }
+    }
+}
+
+/// Runs a transaction until it was in nobody's way.
+fn until_it_holds<R, E: From<Error>>(
+    mut transaction: impl FnMut() -> Result<Result<R, E>>,
+) -> Result<R, E> {
+    let until = Instant::now() + AGAIN_TIMEOUT;
+    let mut rests = rests().take_while(|rest| Instant::now() + *rest < until);
+    let mut count = 0;
+    let held = waiting(|| {
+        loop {
+            count += 1;
+            match transaction() {
+                Err(Error::Again(reason)) => match rests.next() {
+                    Some(rest) => thread::sleep(rest),
+                    None => return Err(Error::Again(reason)),
+                },
+                held => return held,
+            }
+        }
+    });
+    match held {
+        Ok(outcome) => outcome,
+        Err(Error::Again(reason)) => {
+            let tried = format!("tried {count} times, and gave up: {reason}");
+            Err(Error::Unavailable(tried).into())
+        }
+        Err(error) => Err(error.into()),
     }
 }
 

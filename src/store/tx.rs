@@ -73,18 +73,31 @@ impl<'a> Tx<'a> {
 
     /// Counts the keys that begin with this one, up to `max`.
     pub fn count(&self, beginning: &Key, max: usize) -> Result<usize> {
-        let mut range = beginning.prefixed();
-        let mut count = 0;
-        while count < max {
-            let asked = (max - count).min(COUNTED_MAX);
-            let entries = self.scan(&range, asked)?;
-            count += entries.len();
-            match entries.last() {
-                Some((last, _)) if entries.len() == asked => range = range.after(last),
-                _ => break,
+        let range = beginning.prefixed();
+        match &self.writes {
+            Some(writes) if writes.are_in(&range) => {
+                count(max, range, |range, limit| self.scan(range, limit))
             }
+            _ => self.snapshot.count(&range, max),
         }
-        Ok(count)
+    }
+
+    /// Says which keys are going to be asked for one by one, so that an engine that is far away can be
+    /// asked for all of them at once.
+    pub fn fetch(&self, keys: impl IntoIterator<Item = Key>) -> Result<()> {
+        let keys: Vec<_> = keys.into_iter().map(Key::into_bytes).collect();
+        if keys.is_empty() { Ok(()) } else { self.snapshot.fetch(keys) }
+    }
+
+    /// Says which unique keys are going to be looked for one by one, and the records that have them.
+    pub fn fetch_found(&self, unique_keys: impl IntoIterator<Item = Key>) -> Result<()> {
+        let unique_keys: Vec<_> = unique_keys.into_iter().collect();
+        self.fetch(unique_keys.iter().cloned())?;
+        let mut found = Vec::with_capacity(unique_keys.len());
+        for key in &unique_keys {
+            found.extend(self.get_bytes(key.as_bytes())?.map(Key::from_bytes));
+        }
+        self.fetch(found)
     }
 
     /// Adds a record whose key is new. Where it would take what another record has, nothing is
@@ -196,6 +209,25 @@ fn entry_keys<R: Record>(record: &R) -> Vec<Key> {
     [record.index_keys(), record.mark_keys(), record.unique_keys()].concat()
 }
 
+/// Counts the entries of a range, up to `max`, with a scan of some of them at a time.
+pub(super) fn count(
+    max: usize,
+    mut range: KeyRange,
+    scan: impl Fn(&KeyRange, usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>>,
+) -> Result<usize> {
+    let mut count = 0;
+    while count < max {
+        let asked = (max - count).min(COUNTED_MAX);
+        let entries = scan(&range, asked)?;
+        count += entries.len();
+        match entries.last() {
+            Some((last, _)) if entries.len() == asked => range = range.after(last),
+            _ => break,
+        }
+    }
+    Ok(count)
+}
+
 /// Merges what is written but not committed over what is committed.
 fn scan_over(
     snapshot: &dyn Transaction,
@@ -246,6 +278,12 @@ impl Writes {
     /// Returns what is to be committed.
     pub(super) fn batch(&self) -> &Batch {
         &self.batch
+    }
+
+    /// Tells whether any of the keys that were written is in a range.
+    fn are_in(&self, range: &KeyRange) -> bool {
+        !range.is_empty()
+            && self.batch.range(range.start.clone()..range.end.clone()).next().is_some()
     }
 
     /// Keeps what the operation wrote, and begins the next.

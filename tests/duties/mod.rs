@@ -1,6 +1,7 @@
 //! What the server does beside requests, as a client sees it: one file a duty.
 
 mod domains;
+mod leases;
 mod mail;
 mod recorder;
 mod sweeper;

@@ -12,6 +12,7 @@ use campanile::operations::audit::shipping::UnshippedRecord;
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::invites::InviteRecord;
 use campanile::operations::users::outbox::MailRecord;
+use campanile::server::LeaseRecord;
 use campanile::store::{self, Access, Engine, Key, KeyRange, Page, Record, Store, Table, Tx};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -71,6 +72,7 @@ fn expected(tx: &Tx<'_>, found: &Entries) -> store::Result<Entries> {
     add::<AuditEventRecord>(tx, Table::AuditEvents, found, &mut expected)?;
     add::<DomainRecord>(tx, Table::Domains, found, &mut expected)?;
     add::<InviteRecord>(tx, Table::Invites, found, &mut expected)?;
+    add::<LeaseRecord>(tx, Table::Leases, found, &mut expected)?;
     add::<MailRecord>(tx, Table::Outbox, found, &mut expected)?;
     add::<UnshippedRecord>(tx, Table::UnshippedAuditEvents, found, &mut expected)?;
     add::<UserRecord>(tx, Table::Users, found, &mut expected)?;

@@ -8,6 +8,7 @@ pub mod otlp;
 pub mod postgres;
 pub mod process;
 pub mod proxy;
+pub mod shared;
 pub mod smtp;
 pub mod tls;
 pub mod workload;
@@ -18,7 +19,7 @@ use crate::model;
 use ::http::{HeaderMap, HeaderName, HeaderValue};
 use campanile::access::{KEY_BYTES, MasterKey, RootSettings, Secret};
 use campanile::client::target_and_body;
-use campanile::clock::Clock;
+use campanile::clock::{Clock, Timestamp};
 use campanile::operations::find;
 use campanile::protocol::sigv4::SignedRequest;
 use campanile::protocol::sigv4::client::{Credentials, sign};
@@ -51,6 +52,7 @@ pub struct Server {
     clock: TestClock,
     location: Location,
     stop: Option<oneshot::Sender<()>>,
+    kill: Option<oneshot::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
     /// What is looked at in the end: every test leaves a store whose entries are what its records
     /// make.
@@ -165,6 +167,7 @@ impl Server {
             limits: options.limits,
         };
         let (stop, stopped) = oneshot::channel();
+        let (kill, killed) = oneshot::channel();
         let (ready, addresses) = std::sync::mpsc::channel();
         let server_clock = clock.clock();
         let engine: Arc<dyn Engine> = match (&options.engine, &location) {
@@ -183,11 +186,7 @@ impl Server {
                 let server =
                     server::Server::start_over(store, settings, server_clock).await.unwrap();
                 ready.send((server.address(), server.metrics_address())).unwrap();
-                server
-                    .serve(async {
-                        stopped.await.ok();
-                    })
-                    .await;
+                serve(server, stopped, killed).await;
             });
         });
         let (address, metrics) = addresses.recv().expect("the server starts");
@@ -197,6 +196,7 @@ impl Server {
             clock,
             location,
             stop: Some(stop),
+            kill: Some(kill),
             thread: Some(thread),
             engine: checked,
             folder,
@@ -223,6 +223,12 @@ impl Server {
         [self].into_iter().chain(other).collect()
     }
 
+    /// Ends the server where it is: nothing is finished, and nobody is told.
+    pub fn kill(mut self) {
+        self.kill.take().unwrap().send(()).unwrap();
+        self.thread.take().unwrap().join().unwrap();
+    }
+
     /// Tells whether what is stored outlives the server.
     pub fn is_durable(&self) -> bool {
         self.location != Location::Memory
@@ -231,6 +237,11 @@ impl Server {
     /// Moves the server's clock, and with it that of the clients made from then on.
     pub fn move_time(&self, milliseconds: i64) {
         self.clock.move_time(milliseconds);
+    }
+
+    /// Returns the time by the server's clock.
+    pub fn now(&self) -> Timestamp {
+        self.clock.clock().now()
     }
 
     /// Returns a client with the deployment's root credential.
@@ -265,6 +276,21 @@ impl Server {
             entries::check(&engine).unwrap();
             entries::keep_events(&engine);
         }
+    }
+}
+
+/// Lets a server serve until it is told to stop, or is no more.
+async fn serve(
+    server: server::Server,
+    stopped: oneshot::Receiver<()>,
+    killed: oneshot::Receiver<()>,
+) {
+    let serve = server.serve(async {
+        stopped.await.ok();
+    });
+    tokio::select! {
+        () = serve => {}
+        Ok(()) = killed => {}
     }
 }
 

@@ -31,6 +31,8 @@ pub enum Manner {
     Refuse(&'static str),
     /// Takes a connection, and closes it without a word.
     HangUp,
+    /// Hears a recipient and does not answer. It counts as another attempt when the client gives up.
+    Stall,
 }
 
 /// A mail that was taken.
@@ -150,6 +152,11 @@ impl Session {
                         Manner::Take => reply("250 ok")?,
                         Manner::Refuse(line) => reply(&line.replace("{}", &to))?,
                         Manner::HangUp => return Ok(()),
+                        Manner::Stall => {
+                            lines.next();
+                            self.attempted.send(()).ok();
+                            return Ok(());
+                        }
                     }
                 }
                 "DATA" => {

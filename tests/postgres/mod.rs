@@ -8,6 +8,8 @@ mod late;
 mod linearizability;
 mod races;
 mod round_trips;
+mod start;
+mod tls;
 
 use crate::harness::proxy::Proxy;
 use crate::harness::{Client, Options, Server, postgres};

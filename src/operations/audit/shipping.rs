@@ -65,11 +65,13 @@ impl Shipment {
 pub fn take(tx: &Tx<'_>, after: Option<&Position>) -> store::Result<Shipment> {
     let notes: Page<UnshippedRecord> =
         tx.page(&Key::of(Table::UnshippedAuditEvents), after, SHIPPED_MAX)?;
+    let key =
+        |note: &UnshippedRecord| event_key(&note.aws_account_id, note.event_time, &note.event_id);
+    tx.fetch(notes.items.iter().map(key))?;
     let mut lines = Vec::new();
     for note in &notes.items {
-        let key = event_key(&note.aws_account_id, note.event_time, &note.event_id);
         // One that became too old while it waited is gone.
-        if let Some(event) = tx.get::<AuditEventRecord>(&key)? {
+        if let Some(event) = tx.get::<AuditEventRecord>(&key(note))? {
             lines.extend(event.in_cloud_trails_form().into_bytes());
             lines.push(b'\n');
         }

@@ -88,6 +88,7 @@ pub(in crate::operations) fn list_entities_for_policy(
     let last = found.last().filter(|_| is_truncated);
     let next = last.map(|(_, key)| Position::at(attachments.followed_by(key).into_bytes()));
     let (mut policy_roles, mut policy_users) = (Vec::new(), Vec::new());
+    cx.tx.fetch(found.iter().map(|(_, key)| key.clone()))?;
     for (kind, key) in &found {
         match kind {
             EntityFilter::User => {

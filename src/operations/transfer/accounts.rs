@@ -22,6 +22,7 @@ use crate::protocol::shapes::{
 use crate::store::{Page, Record};
 use serde::Deserialize;
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// How many licences there are.
 const LICENSES_MAX: usize = 4;
@@ -150,10 +151,12 @@ pub(in super::super) fn import_accounts(
 ) -> Result<ImportResponse> {
     let aws_account_id = request.aws_account_id.as_ref();
     let mut import = Import::new(cx, aws_account_id, request.dry_run, request.overwrite)?;
-    for (index, item) in request.accounts.iter().enumerate() {
-        let settled = AccountItem::of(&item.0)
-            .map_err(Refusal::from)
-            .and_then(|item| import_account(cx, &mut import, &item));
+    let items: Vec<_> = request.accounts.iter().map(|item| AccountItem::of(&item.0)).collect();
+    let ids = items.iter().flatten().filter_map(|item| item.account_id());
+    cx.tx.fetch(ids.map(|id| account_key(&import.aws_account_id, id)).collect::<BTreeSet<_>>())?;
+    for (index, item) in items.into_iter().enumerate() {
+        let settled =
+            item.map_err(Refusal::from).and_then(|item| import_account(cx, &mut import, &item));
         import.add(index, settled)?;
     }
     Ok(import.response)

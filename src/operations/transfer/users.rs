@@ -19,7 +19,7 @@ use crate::protocol::shapes::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The members of a user that are kept as such. What is not here is kept beside them.
 const MEMBERS: [&str; 22] = [
@@ -133,13 +133,36 @@ pub(in super::super) fn import_users(
     let mut import = Import::new(cx, aws_account_id, request.dry_run, request.overwrite)?;
     let together = request.accounts.as_deref().unwrap_or_default();
     let mut accounts = Accounts::new(cx, &import, together)?;
-    for (index, item) in request.users.iter().enumerate() {
-        let settled = UserItem::of(&item.0)
+    let items: Vec<_> = request.users.iter().map(|item| UserItem::of(&item.0)).collect();
+    fetch(cx, &import, items.iter().flatten())?;
+    for (index, item) in items.into_iter().enumerate() {
+        let settled = item
             .map_err(Refusal::from)
             .and_then(|item| import_user(cx, &mut import, &mut accounts, &item));
         import.add(index, settled)?;
     }
     Ok(import.response)
+}
+
+/// Has what concerns users looked up at once that is going to be looked at one by one.
+fn fetch<'a>(
+    cx: &Context<'_>,
+    import: &Import,
+    items: impl Iterator<Item = &'a UserItem>,
+) -> Result<()> {
+    let (mut keys, mut unique_keys) = (BTreeSet::new(), BTreeSet::new());
+    for item in items {
+        if let Ok((account_id, user_id)) = item.ids() {
+            keys.insert(account_key(&import.aws_account_id, account_id));
+            keys.insert(user_key(&import.aws_account_id, account_id, user_id));
+        }
+        let said = item.user.as_ref();
+        let email = said.and_then(|it| it.primary_email.as_ref());
+        unique_keys.extend(email.map(|email| email_key(&import.aws_account_id, email)));
+        unique_keys.extend(said.and_then(|it| it.personal_pin.as_ref()).map(pin_key));
+    }
+    cx.tx.fetch(keys)?;
+    Ok(cx.tx.fetch_found(unique_keys)?)
 }
 
 /// Tells what is wrong with each member of a user's documents.

@@ -148,6 +148,7 @@ pub(in super::super) fn invite_users(
 ) -> Result<InviteUsersResponse> {
     let account = team_account(cx, request)?;
     let user_type = request.user_type.unwrap_or(UserType::PrivateUser);
+    fetch_emails(&cx.tx, &account, request)?;
     for email in request.user_email_list.iter() {
         invite(cx, &account, email, user_type)?;
     }
@@ -160,6 +161,7 @@ pub(in super::super) fn invites_after_delivery(
     request: &InviteUsersRequest,
 ) -> Result<InviteUsersResponse> {
     let account = team_account(cx, request)?;
+    fetch_emails(&cx.tx, &account, request)?;
     invites(cx, &account, request)
 }
 
@@ -297,7 +299,10 @@ fn invited(cx: &mut Context<'_>, user: UserRecord) -> Result<UserRecord> {
         expires_timestamp: cx.now.plus(LINK_MILLISECONDS),
     };
     match &found {
-        Some(old) => cx.tx.update(old, &invite)?,
+        Some(old) => {
+            cx.tx.update(old, &invite)?;
+            outbox::withdraw(&mut cx.tx, &invite.invite_id)?;
+        }
         None => cx.tx.insert(&invite)?,
     }
     if cx.terms.sends_mail {
@@ -353,6 +358,28 @@ fn shown(
         invite_id: invite.map(|invite| invite.invite_id.clone()),
         status,
     }
+}
+
+/// Has the invites and mails of users looked up at once that are going to be looked at one by one.
+pub(super) fn fetch(tx: &Tx<'_>, users: &[UserRecord]) -> store::Result<()> {
+    let ids = users.iter().filter_map(|user| user.invite_id.as_deref());
+    tx.fetch(ids.flat_map(|id| [invite_key(id), outbox::mail_key(id)]))
+}
+
+/// Has what concerns addresses looked up at once that are going to be looked at one by one.
+fn fetch_emails(
+    tx: &Tx<'_>,
+    account: &AccountRecord,
+    request: &InviteUsersRequest,
+) -> store::Result<()> {
+    let key = |email: &EmailAddress| email_key(&account.aws_account_id, email);
+    let keys: Vec<_> = request.user_email_list.iter().map(key).collect();
+    tx.fetch_found(keys.iter().cloned())?;
+    let mut users = Vec::with_capacity(keys.len());
+    for key in &keys {
+        users.extend(tx.find(key)?);
+    }
+    fetch(tx, &users)
 }
 
 /// Returns the invite that a user was last sent.

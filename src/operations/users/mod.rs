@@ -244,6 +244,8 @@ pub(super) fn batch_update_user(
     request: &BatchUpdateUserRequest,
 ) -> Result<UserErrorsResponse> {
     let account = writable_account(cx, &request.account_id)?;
+    let items = request.update_user_request_items.iter();
+    fetch_users(&cx.tx, &account, items.map(|item| &*item.user_id))?;
     let mut response = UserErrorsResponse::default();
     for item in request.update_user_request_items.iter() {
         let updated = update_item(cx, &account, item);
@@ -316,6 +318,22 @@ pub(super) fn existing_user(
 ) -> Result<UserRecord> {
     let key = user_key(&account.aws_account_id, &account.account_id, user_id);
     cx.tx.get(&key)?.ok_or_else(|| Error::not_found(format!("User {user_id} not found")))
+}
+
+/// Has users looked up at once who are going to be looked at one by one, and their invites.
+fn fetch_users<'a>(
+    tx: &Tx<'_>,
+    account: &AccountRecord,
+    user_ids: impl Iterator<Item = &'a str>,
+) -> store::Result<()> {
+    let key = |id: &str| user_key(&account.aws_account_id, &account.account_id, id);
+    let keys: Vec<_> = user_ids.map(key).collect();
+    tx.fetch(keys.iter().cloned())?;
+    let mut users = Vec::with_capacity(keys.len());
+    for key in &keys {
+        users.extend(tx.get::<UserRecord>(key)?);
+    }
+    invites::fetch(tx, &users)
 }
 
 /// Returns the user of an account who has an address.
@@ -411,6 +429,7 @@ pub(super) fn purge(
 ) -> store::Result<bool> {
     let users = users_of(&account.aws_account_id, &account.account_id);
     let page: Page<UserRecord> = tx.page(&users, None, users_max)?;
+    invites::fetch(tx, &page.items)?;
     for user in &page.items {
         remove(tx, user)?;
     }

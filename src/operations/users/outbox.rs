@@ -73,9 +73,8 @@ pub enum Delivery {
     Dropped,
 }
 
-/// Puts a mail into the outbox, in the place of one about the same invite that still waits there.
+/// Puts a mail into the outbox, where none about the same invite waits.
 pub(super) fn queue(tx: &mut Tx<'_>, invite_id: &str, now: Timestamp) -> store::Result<()> {
-    withdraw(tx, invite_id)?;
     tx.insert(&MailRecord {
         invite_id: invite_id.to_owned(),
         queued_timestamp: now,
@@ -84,9 +83,14 @@ pub(super) fn queue(tx: &mut Tx<'_>, invite_id: &str, now: Timestamp) -> store::
     })
 }
 
+/// Returns the key of the mail about an invite.
+pub(super) fn mail_key(invite_id: &str) -> Key {
+    Key::of(Table::Outbox).string(invite_id)
+}
+
 /// Takes back a mail that is not sent yet.
 pub(super) fn withdraw(tx: &mut Tx<'_>, invite_id: &str) -> store::Result<()> {
-    match tx.get::<MailRecord>(&Key::of(Table::Outbox).string(invite_id))? {
+    match tx.get::<MailRecord>(&mail_key(invite_id))? {
         Some(mail) => tx.delete(&mail),
         None => Ok(()),
     }

@@ -5,7 +5,7 @@
 //! here. (Texts of `BatchSuspendUser` and `BatchUnsuspendUser` in the service model.)
 
 use super::record::RegistrationStatus;
-use super::{UserErrorsResponse, UserRecord, existing_user, remove};
+use super::{UserErrorsResponse, UserRecord, existing_user, fetch_users, remove};
 use crate::operations::Context;
 use crate::operations::accounts::record::AccountType;
 use crate::operations::accounts::{AccountRecord, not_of_type, writable_account};
@@ -93,6 +93,7 @@ fn for_each(
 ) -> Result<UserErrorsResponse> {
     let account = writable_account(cx, &request.account_id)?;
     let mut response = UserErrorsResponse::default();
+    fetch_users(&cx.tx, &account, request.user_id_list.iter().map(|it| &**it))?;
     let mut seen = HashSet::new();
     for user_id in request.user_id_list.iter().filter(|id| seen.insert(&***id)) {
         let changed =

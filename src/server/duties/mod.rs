@@ -1,6 +1,8 @@
 //! What the server does beside requests. A duty is done again and again while the server serves, and
-//! ends with it; one that fails is logged and tried again, and ends nothing.
+//! ends with it; one that fails is logged and tried again, and ends nothing. Of the servers over one
+//! store, one at a time does a duty.
 
+mod lease;
 mod postman;
 mod recorder;
 mod shipper;
@@ -8,6 +10,7 @@ mod smtp;
 mod sweeper;
 mod verifier;
 
+pub use lease::{Holder, LeaseRecord};
 pub(super) use postman::{Links, Postman};
 pub(super) use recorder::Recorder;
 pub use shipper::AuditLog;
@@ -19,8 +22,9 @@ pub(super) use verifier::Verifier;
 
 use crate::clock::{Clock, Timestamp};
 use crate::metrics::Metrics;
-use crate::store;
+use crate::store::{self, Store};
 use futures_util::FutureExt;
+use lease::Leases;
 use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
@@ -38,8 +42,11 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) trait Duty: Send + 'static {
     /// What the log calls it.
     const NAME: &'static str;
-    /// What metrics call it.
+    /// What metrics and its lease call it.
     const LABEL: &'static str;
+    /// Whether one server at a time does it, of those over one store. Each round can end then where it
+    /// waits, and another server goes on with it.
+    const IS_LEASED: bool = true;
 
     /// Does all that is due; answers when there is more to do, unless a bell rings before that. It
     /// begins nothing new once it is to stop.
@@ -48,7 +55,7 @@ pub(super) trait Duty: Send + 'static {
         stop: &Stop,
     ) -> impl Future<Output = store::Result<Option<Timestamp>>> + Send;
 
-    /// Does what cannot be left undone when the server has answered its last request.
+    /// Does what cannot be left undone when the server that does it has answered its last request.
     fn finish(&mut self) -> impl Future<Output = store::Result<()>> + Send {
         std::future::ready(Ok(()))
     }
@@ -82,8 +89,14 @@ impl Bell {
 pub(super) struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// Tells whether the duty is to end.
-    pub(super) fn is_asked(&self) -> bool {
+    /// Tells whether the duty is to go on. Before that it lets others have their turn, among them
+    /// what looks after the duty's lease: a store need not let go of a thread while it is waited for.
+    pub(super) async fn goes_on(&self) -> bool {
+        tokio::task::yield_now().await;
+        !self.is_asked()
+    }
+
+    fn is_asked(&self) -> bool {
         *self.0.borrow()
     }
 
@@ -95,26 +108,34 @@ impl Stop {
 
 /// The duties of a server.
 pub(super) struct Duties {
-    clock: Clock,
-    metrics: Arc<Metrics>,
+    shared: Shared,
     stop: watch::Sender<bool>,
     waiting: Vec<Pin<Box<dyn Future<Output = ()> + Send>>>,
     running: JoinSet<()>,
 }
 
+/// What all duties of a server need.
+#[derive(Clone, Debug)]
+struct Shared {
+    clock: Clock,
+    metrics: Arc<Metrics>,
+    /// What is settled with other servers, if there can be any.
+    leases: Option<Leases>,
+}
+
 impl Duties {
     /// Begins with none.
-    pub(super) fn new(clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(store: &Arc<Store>, clock: Clock, metrics: Arc<Metrics>) -> Self {
         let stop = watch::Sender::new(false);
-        Self { clock, metrics, stop, waiting: Vec::new(), running: JoinSet::new() }
+        let shared = Shared { leases: Leases::of(store, &clock), clock, metrics };
+        Self { shared, stop, waiting: Vec::new(), running: JoinSet::new() }
     }
 
     /// Adds a duty that a bell can call.
     pub(super) fn add<D: Duty>(&mut self, duty: D, bell: Bell) {
-        self.metrics.duty_begun(D::LABEL);
+        self.shared.metrics.duty_begun(D::LABEL);
         let stop = Stop(self.stop.subscribe());
-        let shared = (self.clock.clone(), Arc::clone(&self.metrics));
-        self.waiting.push(Box::pin(perform(duty, shared, bell, stop)));
+        self.waiting.push(Box::pin(perform(duty, self.shared.clone(), bell, stop)));
     }
 
     /// Begins all that were added.
@@ -140,17 +161,35 @@ impl fmt::Debug for Duties {
     }
 }
 
-async fn perform<D: Duty>(
-    mut duty: D,
-    (clock, metrics): (Clock, Arc<Metrics>),
-    bell: Bell,
-    mut stop: Stop,
-) {
+/// Does a duty until the server stops, for as long as it is this server that does it.
+async fn perform<D: Duty>(mut duty: D, mut shared: Shared, bell: Bell, mut stop: Stop) {
+    let Some(leases) = shared.leases.take().filter(|_| D::IS_LEASED) else {
+        shared.metrics.duty_active(D::LABEL, true);
+        return rounds(&mut duty, &shared, &bell, &mut stop).await;
+    };
+    let mut lease = leases.lease(D::LABEL, D::NAME);
+    while !stop.is_asked() {
+        tokio::select! {
+            () = lease.acquire() => {}
+            () = stop.asked() => return,
+        }
+        shared.metrics.duty_active(D::LABEL, true);
+        let done = lease.hold_while(rounds(&mut duty, &shared, &bell, &mut stop)).await;
+        shared.metrics.duty_active(D::LABEL, false);
+        if done.is_some() {
+            lease.release().await;
+        }
+    }
+}
+
+/// Does one round of a duty after another until the server stops, and what is to be done in the end.
+async fn rounds<D: Duty>(duty: &mut D, shared: &Shared, bell: &Bell, stop: &mut Stop) {
+    let Shared { clock, metrics, .. } = shared;
     let mut rung = bell.rung.subscribe();
     let mut is_failing = false;
     while !stop.is_asked() {
         let times = *rung.borrow_and_update();
-        let done = AssertUnwindSafe(duty.round(&stop)).catch_unwind().await;
+        let done = AssertUnwindSafe(duty.round(stop)).catch_unwind().await;
         let next = match done {
             Ok(Ok(next)) => {
                 is_failing = false;

@@ -10,7 +10,7 @@ use crate::operations::users::outbox::{self, Delivery, Letter, MailRecord};
 use crate::protocol::Deliver;
 use crate::store::{self, Store};
 use backon::{BackoffBuilder, ExponentialBuilder};
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +26,15 @@ const RETRY_MAX: Duration = Duration::from_hours(2);
 const AGE_MILLISECONDS_MAX: i64 = 2 * 24 * 60 * 60 * 1000;
 /// How long a request waits for the mail that it caused.
 const DELIVER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the outbox is looked at for mail of other servers, whose bells are not heard here.
+const LOOK_MILLISECONDS: i64 = 1000;
+/// How far the clocks of servers over one store can be apart without a mail that is to be sent at once
+/// having to wait for that. So much too early another attempt comes at the most.
+const APART_MILLISECONDS: i64 = 10 * 1000;
+/// How long a request waits at first, and at the most, before it looks whether another server has
+/// tried its mail.
+const ELSEWHERE_MIN: Duration = Duration::from_millis(50);
+const ELSEWHERE_MAX: Duration = Duration::from_millis(400);
 
 /// Sends the mail in the outbox.
 #[derive(Debug)]
@@ -57,19 +66,29 @@ impl Postman {
         Self { store, clock, links, metrics, smtp, trouble: Mutex::default() }
     }
 
-    /// Returns what makes a request wait for the postman whom a bell calls.
-    pub(in super::super) fn deliver(bell: &Bell) -> Deliver {
+    /// Returns what makes a request wait for the postman: the one whom a bell calls, or that of another
+    /// server.
+    pub(in super::super) fn deliver(bell: &Bell, shared: (Arc<Store>, Clock)) -> Deliver {
         let bell = bell.clone();
         Deliver::new(move || {
-            let bell = bell.clone();
+            let (bell, (store, clock)) = (bell.clone(), shared.clone());
             async move {
+                let tried = async {
+                    tokio::select! {
+                        () = bell.ring_and_wait() => {}
+                        () = tried_elsewhere(&store, &clock), if store.is_shared() => {}
+                    }
+                };
                 // Whether or not it is over: the answer says how it stands.
-                tokio::time::timeout(DELIVER_TIMEOUT, bell.ring_and_wait()).await.ok();
+                tokio::time::timeout(DELIVER_TIMEOUT, tried).await.ok();
             }
         })
     }
 
-    async fn deliver_one(&self, mail: MailRecord) -> store::Result<()> {
+    async fn deliver_one(&self, mail: MailRecord, stop: &Stop) -> store::Result<()> {
+        if !stop.goes_on().await {
+            return Ok(());
+        }
         let now = self.clock.now();
         let delivery = match self.store.read(|tx| outbox::letter(&tx, &mail, now)).await? {
             Letter::Drop => Delivery::Dropped,
@@ -123,21 +142,44 @@ impl Duty for Postman {
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         loop {
-            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX)).await?;
+            // Most often there is nothing to do, and one mail tells.
+            let next = next_due(&self.store).await?;
             let now = self.clock.now();
-            let next = waiting.first().map(|mail| mail.due_timestamp);
-            if stop.is_asked() || next.is_none_or(|due| due > now) {
-                return Ok(next);
+            let is_shared = self.store.is_shared();
+            let by = if is_shared { now.plus(APART_MILLISECONDS) } else { now };
+            if !stop.goes_on().await || next.is_none_or(|due| due > by) {
+                let look = is_shared.then(|| now.plus(LOOK_MILLISECONDS));
+                return Ok(next.into_iter().chain(look).min());
             }
-            let due = waiting.into_iter().filter(|mail| mail.due_timestamp <= now);
+            let waiting = self.store.read(|tx| outbox::waiting(&tx, TAKEN_MAX)).await?;
+            let due = waiting.into_iter().filter(|mail| mail.due_timestamp <= by);
             let postman = &*self;
             stream::iter(due)
-                .take_while(|_| future::ready(!stop.is_asked()))
-                .map(|mail| postman.deliver_one(mail))
+                .map(|mail| postman.deliver_one(mail, stop))
                 .buffer_unordered(SENDING_MAX)
                 .try_collect::<()>()
                 .await?;
         }
+    }
+}
+
+/// Returns when the next mail in the outbox is due, or was.
+async fn next_due(store: &Store) -> store::Result<Option<Timestamp>> {
+    let waiting = store.read(|tx| outbox::waiting(&tx, 1)).await?;
+    Ok(waiting.first().map(|mail| mail.due_timestamp))
+}
+
+/// Waits until all the mail that is due by now was tried, by whichever server.
+async fn tried_elsewhere(store: &Store, clock: &Clock) {
+    let now = clock.now();
+    let mut pause = ELSEWHERE_MIN;
+    loop {
+        tokio::time::sleep(pause).await;
+        // Of a store that does not answer, the request itself tells.
+        if next_due(store).await.is_ok_and(|due| due.is_none_or(|due| due > now)) {
+            return;
+        }
+        pause = ELSEWHERE_MAX.min(pause * 2);
     }
 }
 

@@ -151,7 +151,7 @@ impl Duty for Shipper {
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let mut after = self.begin();
-        while !stop.is_asked() {
+        while stop.goes_on().await {
             let shipment = self.store.read(|tx| shipping::take(&tx, after.as_ref())).await?;
             let Some((end, newest)) = shipment.end() else { break };
             if let Err(error) = self.ship(shipment).await? {

@@ -9,6 +9,7 @@ use lettre::message::{Mailbox, MultiPart};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use std::fmt;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 /// How long a mail server may take for one mail.
@@ -80,14 +81,15 @@ pub(super) enum Refusal {
 
 /// The mail server that takes our mail.
 pub(super) struct Smtp {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
-    from: Mailbox,
+    /// Keeps the connections that can be used again.
+    transport: Mutex<AsyncSmtpTransport<Tokio1Executor>>,
+    settings: MailSettings,
 }
 
 impl Smtp {
     /// Connects when there is mail, and not before.
     pub(super) fn new(settings: MailSettings) -> Self {
-        Self { transport: settings.builder.build(), from: settings.from }
+        Self { transport: Mutex::new(settings.builder.clone().build()), settings }
     }
 
     /// Sends an invite's mail.
@@ -98,7 +100,11 @@ impl Smtp {
         now: Timestamp,
     ) -> Result<(), Refusal> {
         let message = self.message(mail, link, now).map_err(Refusal::ForGood)?;
-        match tokio::time::timeout(SEND_TIMEOUT, self.transport.send(message)).await {
+        let transport = self.transport.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut conversation = Conversation { smtp: self, is_over: false };
+        let sent = tokio::time::timeout(SEND_TIMEOUT, transport.send(message)).await;
+        conversation.is_over = sent.is_ok();
+        match sent {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(refusal(&error)),
             Err(_) => Err(Refusal::ForNow(format!(
@@ -123,7 +129,7 @@ impl Smtp {
             html.map_err(|error| error.to_string())?,
         );
         Message::builder()
-            .from(self.from.clone())
+            .from(self.settings.from.clone())
             .to(Mailbox::new(None, to))
             .subject(subject)
             .date(SystemTime::from(jiff::Timestamp::from(now)))
@@ -136,7 +142,23 @@ impl Smtp {
 
 impl fmt::Debug for Smtp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Smtp").field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("Smtp").field("from", &self.settings.from).finish_non_exhaustive()
+    }
+}
+
+/// A mail that is being sent. Where that ends before its time, lettre would use the connection again
+/// all the same, and take the answers to this mail for those to the next: so all connections go.
+struct Conversation<'a> {
+    smtp: &'a Smtp,
+    is_over: bool,
+}
+
+impl Drop for Conversation<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            let transport = self.smtp.settings.builder.clone().build();
+            *self.smtp.transport.lock().unwrap_or_else(PoisonError::into_inner) = transport;
+        }
     }
 }
 

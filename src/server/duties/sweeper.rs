@@ -29,7 +29,7 @@ impl Sweeper {
         let kept = i64::from(self.audit_retention_days) * MILLISECONDS_A_DAY;
         let before = self.clock.now().plus(-kept);
         let mut after: Option<Position> = None;
-        while self.audit_retention_days > 0 && !stop.is_asked() {
+        while self.audit_retention_days > 0 && stop.goes_on().await {
             let remove =
                 move |mut tx: Tx<'_>| retention::remove_some(&mut tx, before, after.as_ref());
             after = self.store.write(remove).await?;
@@ -47,7 +47,7 @@ impl Duty for Sweeper {
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
-        while !stop.is_asked() {
+        while stop.goes_on().await {
             let more = self.store.write(move |mut tx| life::purge(&mut tx, now)).await?;
             if !more {
                 break;

@@ -6,7 +6,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::domains::{self, DomainRecord};
 use crate::protocol::Wake;
 use crate::store::{self, Position, Store, Tx};
-use futures_util::{StreamExt, TryStreamExt, future, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
     ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts,
@@ -25,6 +25,9 @@ const MINUTE: i64 = 60 * 1000;
 const YOUNG_MILLISECONDS: i64 = 256 * MINUTE;
 /// How often an older claim is looked up.
 const INTERVAL_MILLISECONDS: i64 = 4 * 60 * MINUTE;
+/// How long it rests, for each page of claims that there is, before it looks for claims made on other
+/// servers, whose bells are not heard here.
+const LOOK_MILLISECONDS: i64 = 5 * 1000;
 /// A claim's time is that of its request, and may be this much older than its commit.
 const COMMIT_MILLISECONDS: i64 = 10 * 1000;
 /// How many claims are read at a time.
@@ -99,8 +102,8 @@ impl Verifier {
         Wake::new(move || bell.ring())
     }
 
-    async fn verify(&self, claim: DomainRecord) -> store::Result<()> {
-        if !self.has_record(&claim).await {
+    async fn verify(&self, claim: DomainRecord, stop: &Stop) -> store::Result<()> {
+        if !stop.goes_on().await || !self.has_record(&claim).await {
             return Ok(());
         }
         let now = self.clock.now();
@@ -158,8 +161,9 @@ impl Duty for Verifier {
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
         let mut next: Option<Timestamp> = None;
-        let mut after: Option<Position> = None;
-        while !stop.is_asked() {
+        let (mut after, mut look): (Option<Position>, _) = (None, now);
+        while stop.goes_on().await {
+            look = look.plus(LOOK_MILLISECONDS);
             let pending = |tx: Tx<'_>| domains::pending(&tx, after.as_ref(), PAGE_MAX);
             let page = self.store.read(pending).await?;
             let times = page.items.iter().map(|claim| next_time(claim, now));
@@ -167,8 +171,7 @@ impl Duty for Verifier {
             let verifier = &*self;
             let due = page.items.into_iter().filter(|claim| verifier.is_due(claim, now));
             stream::iter(due)
-                .take_while(|_| future::ready(!stop.is_asked()))
-                .map(|claim| verifier.verify(claim))
+                .map(|claim| verifier.verify(claim, stop))
                 .buffer_unordered(LOOKUPS_MAX)
                 .try_collect::<()>()
                 .await?;
@@ -176,11 +179,10 @@ impl Duty for Verifier {
             if after.is_none() {
                 break;
             }
-            // Where nothing is due, nothing else lets requests come between two pages.
-            tokio::task::yield_now().await;
         }
         self.last = Some(now);
-        Ok(next)
+        let look = self.store.is_shared().then_some(look);
+        Ok(next.into_iter().chain(look).min())
     }
 }
 

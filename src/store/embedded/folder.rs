@@ -105,6 +105,11 @@ impl Folder {
     }
 }
 
+/// Tells whether a folder is a data folder, without making it one.
+pub(in crate::store) fn is_there(path: &Path) -> bool {
+    path.join(MARKER).exists()
+}
+
 fn folder_failed(path: &Path, error: &io::Error) -> Error {
     Error::Unavailable(format!("the data folder {} fails: {error}", path.display()))
 }

@@ -16,6 +16,8 @@ mod snapshot;
 mod tests;
 mod tree;
 
+pub(super) use folder::is_there;
+
 use super::key::check_keys;
 use super::{Access, Batch, Engine, Error, KeyRange, Result, Transaction};
 use background::Background;

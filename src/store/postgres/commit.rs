@@ -6,6 +6,7 @@
 //! either acknowledged or run again, and neither lost nor done twice.
 
 use super::session::Session;
+use super::transaction::Block;
 use super::{Fault, Postgres, sql};
 use crate::store::shared::rests;
 use crate::store::{Batch, Error, Result};
@@ -21,16 +22,22 @@ const FENCE_REST: Duration = Duration::from_millis(500);
 const MARKER_SECONDS: u64 = 60 * 60;
 
 /// Commits a batch, in the block that is open or in a new transaction.
-pub(super) fn commit(engine: &Postgres, open: Option<Session>, batch: &Batch) -> Result<()> {
+pub(super) fn commit(engine: &Postgres, open: Option<Block>, batch: &Batch) -> Result<()> {
     let marker = Uuid::now_v7();
     let entries = batch.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
     let (keys, values): (Vec<_>, Vec<_>) = entries.unzip();
-    let deletes = batch.iter().filter(|(_, value)| value.is_none());
-    let deleted: Vec<_> = deletes.map(|(key, _)| key).collect();
-    let is_block = open.is_some() || !deleted.is_empty();
-    let mut session = match open {
-        Some(session) => session,
-        None => begun(engine, is_block)?,
+    let gone: Vec<_> =
+        batch.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
+    let block = match open {
+        // One statement is a transaction by itself.
+        None if gone.is_empty() => None,
+        None => Some(begun(engine)?),
+        open => open,
+    };
+    let is_block = block.is_some();
+    let mut session = match block {
+        Some(block) => block.into_session(),
+        None => engine.session().map_err(Fault::before_commit)?,
     };
     session.take_warning();
     let committed = session.wait(engine.settings.timeouts.commit, async |client, statements| {
@@ -40,9 +47,9 @@ pub(super) fn commit(engine: &Postgres, open: Option<Session>, batch: &Batch) ->
             return put.await.map(drop);
         }
         let delete = async {
-            match deleted.as_slice() {
+            match gone.as_slice() {
                 [] => Ok(0),
-                _ => client.execute(&statements.delete, &[&deleted]).await,
+                _ => client.execute(&statements.delete, &[&gone]).await,
             }
         };
         let (put, deleted, committed) = join3(put, delete, client.batch_execute(sql::COMMIT)).await;
@@ -58,32 +65,18 @@ pub(super) fn commit(engine: &Postgres, open: Option<Session>, batch: &Batch) ->
         }
         // PostgreSQL tells so that somebody ended the wait for the replicas.
         Ok(()) => fenced(engine, marker, "the commit came with a warning"),
-        Err(fault) => {
-            engine.failed(session, &fault);
-            match fault {
-                Fault::Lost(reason) => fenced(engine, marker, &reason),
-                fault => Err(fault.before_commit()),
+        Err(fault) => match engine.failed(session, fault.clone()) {
+            Error::Again(reason) if matches!(fault, Fault::Lost(_)) => {
+                fenced(engine, marker, &reason)
             }
-        }
+            error => Err(error),
+        },
     }
 }
 
-/// Takes a session, and opens a block where several statements are to come.
-fn begun(engine: &Postgres, is_block: bool) -> Result<Session> {
-    let mut session = engine.session().map_err(Fault::before_commit)?;
-    if !is_block {
-        return Ok(session);
-    }
-    let limit = engine.settings.timeouts.answer;
-    let begun =
-        session.wait(limit, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
-    match begun {
-        Ok(()) => Ok(session),
-        Err(fault) => {
-            engine.failed(session, &fault);
-            Err(fault.before_commit())
-        }
-    }
+fn begun(engine: &Postgres) -> Result<Block> {
+    let session = engine.session().map_err(Fault::before_commit)?;
+    Block::begin(session).map_err(|(session, fault)| engine.failed(session, fault))
 }
 
 /// Finds out what became of a commit whose answer was lost.
@@ -113,7 +106,7 @@ fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault
             Ok(was_first)
         }
         Err(fault) => {
-            engine.failed(session, &fault);
+            engine.failed(session, fault.clone());
             Err(fault)
         }
     }
@@ -156,10 +149,7 @@ pub(super) fn forget_markers(engine: &Postgres) -> Result<()> {
                     return Ok(());
                 }
             }
-            Err(fault) => {
-                engine.failed(session, &fault);
-                return Err(fault.before_commit());
-            }
+            Err(fault) => return Err(engine.failed(session, fault)),
         }
     }
 }

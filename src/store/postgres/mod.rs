@@ -32,12 +32,14 @@ use unsettled::Unsettled;
 /// How long a start waits for a database that is not there yet.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
 
+type Idle = Vec<Box<Session>>;
+
 /// An engine over a database.
 #[derive(Debug)]
 pub struct Postgres {
     settings: Settings,
     /// The sessions that nobody uses, the one that was used last on top.
-    idle: Mutex<Vec<Session>>,
+    idle: Mutex<Idle>,
     /// What the keys had lately that every request looks at: a transaction takes it for what it reads,
     /// and finds out with its first question whether it still is.
     remembered: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
@@ -75,14 +77,23 @@ impl Postgres {
         })
     }
 
+    /// Tells whether a database has the tables, and makes none.
+    pub fn is_there(settings: &Settings) -> Result<bool> {
+        schema::is_there(settings).map_err(|fault| match fault {
+            Fault::Lost(reason) | Fault::Conflict(reason) | Fault::Refused(_, reason) => {
+                Error::Unavailable(format!("{settings}: {reason}"))
+            }
+        })
+    }
+
     /// Takes a session that nobody uses, or opens one.
-    fn session(&self) -> std::result::Result<Session, Fault> {
+    fn session(&self) -> std::result::Result<Box<Session>, Fault> {
         let idle = self.idle().pop();
         idle.map_or_else(|| Session::open(&self.settings), Ok)
     }
 
     /// Puts a session back that can be used again.
-    fn put_back(&self, session: Session) {
+    fn put_back(&self, session: Box<Session>) {
         let mut idle = self.idle();
         if idle.len() < self.settings.connections {
             idle.push(session);
@@ -91,16 +102,18 @@ impl Postgres {
 
     /// Takes back a session that met a fault, if it can be used again. Of one that was lost, those that
     /// nobody uses go the same way: what it met, they would meet, too.
-    fn failed(&self, mut session: Session, fault: &Fault) {
+    /// Returns what that means for a transaction of which nothing can have been committed.
+    fn failed(&self, mut session: Box<Session>, fault: Fault) -> Error {
         if matches!(fault, Fault::Lost(_)) {
             let idle = std::mem::take(&mut *self.idle());
             drop((session, idle));
         } else if session.roll_back().is_ok() {
             self.put_back(session);
         }
+        fault.before_commit()
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Session>> {
+    fn idle(&self) -> MutexGuard<'_, Idle> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

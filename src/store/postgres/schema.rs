@@ -13,6 +13,8 @@ const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 const SEARCH_PATH: &str = "SHOW search_path";
 const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY)";
 const LAST_STEP: &str = "SELECT coalesce(max(step), 0) FROM migrations";
+const IS_THERE: &str = "SELECT count(*) > 0 FROM information_schema.tables \
+     WHERE table_schema = current_schema() AND table_name = 'entries'";
 const NOTE_STEP: &str = "INSERT INTO migrations (step) VALUES ($1) ON CONFLICT (step) DO NOTHING";
 
 /// The store itself: keys sort by their bytes.
@@ -52,7 +54,13 @@ pub(super) fn prepare(settings: &Settings) -> Result<(), Fault> {
     check_replicas(&mut session, settings)
 }
 
-/// Makes the schema that the URL names with search_path, if there is none of that name.
+/// Tells whether a database was prepared, without doing so.
+pub(super) fn is_there(settings: &Settings) -> Result<bool, Fault> {
+    let mut session = Bare::open(settings)?;
+    session.wait(async |client| client.query_one(IS_THERE, &[]).await?.try_get(0))
+}
+
+/// Makes the schema that the URL names with `search_path`, if there is none of that name.
 fn make_schema(session: &mut Bare) -> Result<(), Fault> {
     let missing = session.wait(async |client| {
         let current = client.query_one(CURRENT_SCHEMA, &[]).await?;

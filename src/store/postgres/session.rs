@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -21,7 +22,7 @@ pub(super) struct Session {
     /// Whether the database has warned of anything since this was looked at last.
     warned: bool,
     runtime: Option<Runtime>,
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     pub(super) statements: Statements,
 }
 
@@ -29,6 +30,7 @@ pub(super) struct Session {
 #[derive(Clone)]
 pub(super) struct Statements {
     pub(super) get: Statement,
+    pub(super) count: Statement,
     pub(super) scan: Statement,
     pub(super) scan_and_get: Statement,
     pub(super) put: Statement,
@@ -38,7 +40,7 @@ pub(super) struct Statements {
 
 impl Session {
     /// Connects to the host that takes writes, and prepares all that is asked of it.
-    pub(super) fn open(settings: &Settings) -> Result<Self, Fault> {
+    pub(super) fn open(settings: &Settings) -> Result<Box<Self>, Fault> {
         let bare = Bare::open(settings)?;
         bare.prepared()
     }
@@ -124,23 +126,24 @@ impl Bare {
         self.runtime.block_on(driven(answer, &mut self.messages, &mut false, limit))
     }
 
-    fn prepared(mut self) -> Result<Session, Fault> {
-        let texts = [sql::GET, sql::SCAN, sql::SCAN_AND_GET, sql::PUT, sql::DELETE, sql::FENCE];
+    fn prepared(mut self) -> Result<Box<Session>, Fault> {
+        let texts =
+            [sql::GET, sql::COUNT, sql::SCAN, sql::SCAN_AND_GET, sql::PUT, sql::DELETE, sql::FENCE];
         let prepared = self.wait(async |client| {
             let prepared = join_all(texts.map(|text| client.prepare(text))).await;
             prepared.into_iter().collect::<Result<Vec<_>, _>>()
         })?;
-        let prepared: Result<[Statement; 6], _> = prepared.try_into();
-        let [get, scan, scan_and_get, put, delete, fence] =
+        let prepared: Result<[Statement; 7], _> = prepared.try_into();
+        let [get, count, scan, scan_and_get, put, delete, fence] =
             prepared.expect("each text makes a statement");
-        Ok(Session {
+        Ok(Box::new(Session {
             client: self.client,
             messages: self.messages,
             warned: false,
             runtime: Some(self.runtime),
             timeouts: self.timeouts,
-            statements: Statements { get, scan, scan_and_get, put, delete, fence },
-        })
+            statements: Statements { get, count, scan, scan_and_get, put, delete, fence },
+        }))
     }
 }
 
@@ -166,7 +169,16 @@ async fn first(settings: &Settings) -> Result<Connected, Fault> {
 
 async fn connect(host: &Config, settings: &Settings) -> Result<Connected, Fault> {
     let failed = |error: tokio_postgres::Error| match Fault::of(&error) {
-        Fault::Lost(reason) => Fault::Lost(format!("{}: {reason}", name_of(host))),
+        Fault::Lost(reason) => {
+            let reason = format!("{}: {reason}", name_of(host));
+            // The library keeps the kind of its errors to itself. No certificate becomes right because
+            // it is looked at again.
+            if reason.contains("TLS handshake") {
+                Fault::Refused(SqlState::CONNECTION_EXCEPTION, reason)
+            } else {
+                Fault::Lost(reason)
+            }
+        }
         fault => fault,
     };
     match &settings.tls {

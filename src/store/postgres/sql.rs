@@ -23,6 +23,9 @@ pub(super) const ROLLBACK: &str = "ROLLBACK";
 
 pub(super) const GET: &str = "SELECT key, value FROM entries WHERE key = ANY($1)";
 
+pub(super) const COUNT: &str = "SELECT count(*) FROM \
+     (SELECT 1 FROM entries WHERE key >= $1 AND key < $2 LIMIT $3) AS counted";
+
 pub(super) const SCAN: &str = "SELECT key, value FROM entries \
      WHERE key >= $1 AND key < $2 ORDER BY key LIMIT $3";
 
