@@ -528,7 +528,7 @@ fn a_store_whose_key_cannot_be_exchanged_is_left_alone() {
     assert_told(
         &run(&mut rotate(&missing)),
         GENERAL,
-        &["no data folder", missing.to_str().unwrap()],
+        &["no store in", missing.to_str().unwrap()],
     );
     assert!(!missing.exists());
     let mut memory = campanile();

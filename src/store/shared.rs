@@ -20,6 +20,9 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// long each time up to the longest, and somewhere between once and twice as long as said, that is
 /// after two to three seconds.
 const AGAIN_MAX: usize = 12;
+/// For how long an operation is run again at the most: where no answer comes, each time takes seconds,
+/// and whoever asked waits for a minute.
+const AGAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_REST: Duration = Duration::from_millis(2);
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
@@ -105,19 +108,25 @@ impl Shared {
 fn until_it_holds<R, E: From<Error>>(
     mut transaction: impl FnMut() -> Result<Result<R, E>>,
 ) -> Result<R, E> {
-    let mut rests = rests();
+    let until = Instant::now() + AGAIN_TIMEOUT;
+    let mut rests = rests().take_while(|rest| Instant::now() + *rest < until);
+    let mut count = 0;
     let held = waiting(|| {
         loop {
-            match (transaction(), rests.next()) {
-                (Err(Error::Again(_)), Some(rest)) => thread::sleep(rest),
-                (held, _) => return held,
+            count += 1;
+            match transaction() {
+                Err(Error::Again(reason)) => match rests.next() {
+                    Some(rest) => thread::sleep(rest),
+                    None => return Err(Error::Again(reason)),
+                },
+                held => return held,
             }
         }
     });
     match held {
         Ok(outcome) => outcome,
         Err(Error::Again(reason)) => {
-            let tried = format!("tried {AGAIN_MAX} times more, and gave up: {reason}");
+            let tried = format!("tried {count} times, and gave up: {reason}");
             Err(Error::Unavailable(tried).into())
         }
         Err(error) => Err(error.into()),

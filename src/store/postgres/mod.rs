@@ -14,19 +14,21 @@ mod sql;
 pub(super) mod tests;
 mod tls;
 mod transaction;
+mod unsettled;
 mod views;
 
-pub use settings::Settings;
+pub use settings::{Settings, Timeouts};
 
 use super::{Access, Engine, Error, Key, Result, Table, Transaction};
 use crate::store::shared::rests;
 use session::Session;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use transaction::PostgresTransaction;
+use unsettled::Unsettled;
 
 /// How long a start waits for a database that is not there yet.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,6 +45,7 @@ pub struct Postgres {
     /// and finds out with its first question whether it still is.
     remembered: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     remembers: [Vec<u8>; 1],
+    unsettled: Arc<Unsettled>,
 }
 
 impl Postgres {
@@ -71,6 +74,7 @@ impl Postgres {
             idle: Mutex::new(Vec::new()),
             remembered: Mutex::new(BTreeMap::new()),
             remembers: [Key::of(Table::AccessGeneration).into_bytes()],
+            unsettled: Arc::default(),
         })
     }
 
@@ -167,6 +171,26 @@ impl Fault {
             ]
             .contains(code);
         if is_lost { Self::Lost(text) } else { Self::Refused(code.clone(), text) }
+    }
+
+    /// Returns what it means for a session that is open: the database ends it with whatever is fatal,
+    /// such as a block that was left alone for too long.
+    fn of_session(error: &tokio_postgres::Error) -> Self {
+        let severity = error.as_db_error().and_then(DbError::parsed_severity);
+        match Self::of(error) {
+            Self::Refused(_, text)
+                if matches!(severity, Some(Severity::Fatal | Severity::Panic)) =>
+            {
+                Self::Lost(text)
+            }
+            fault => fault,
+        }
+    }
+
+    fn reason(self) -> String {
+        match self {
+            Self::Conflict(reason) | Self::Lost(reason) | Self::Refused(_, reason) => reason,
+        }
     }
 
     /// Returns what it means for a transaction of which nothing can have been committed.
