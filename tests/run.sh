@@ -65,6 +65,8 @@ rust_client=(--locked --manifest-path tests/clients/rust/Cargo.toml --target-dir
 step 'fetch' cargo fetch --locked
 # One build for all that follows, the program itself included.
 step 'build' cargo test --locked --no-run
+# The server that stands for the release before, in the test of a rolling upgrade.
+step 'build the release before' tests/released.sh ee9e8fa
 step 'build aws-sdk-rust' cargo test "${rust_client[@]}" --no-run
 if ((failed)); then
     exit 1
@@ -73,7 +75,11 @@ step 'unit tests' rust_tests --lib
 step 'documentation tests' cargo test --locked --doc
 # These choose their engines, or need none.
 own=() others=()
+<<<<<<< HEAD
 for module in cli copy durability master_key postgres power_loss tidy upgrade; do
+=======
+for module in cli durability master_key operator postgres power_loss tidy upgrade; do
+>>>>>>> d76fe0c (Tell whoever is woken what an alert means, and how a database is brought back)
     own+=("$module::") others+=(--skip "$module::")
 done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"

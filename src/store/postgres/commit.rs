@@ -82,8 +82,18 @@ fn begun(engine: &Postgres) -> Result<Block> {
     Block::begin(session).map_err(|(session, fault)| engine.failed(session, fault))
 }
 
-/// Finds out what became of a commit whose answer was lost.
+/// Finds out what became of a commit whose answer was lost, and counts it.
 fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
+    let settled = settled(engine, marker, lost);
+    engine.commits.in_doubt(match settled {
+        Ok(()) => "committed",
+        Err(Error::Again(_)) => "fenced",
+        Err(_) => "unknown",
+    });
+    settled
+}
+
+fn settled(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
     let until = Instant::now() + FENCE_TIMEOUT;
     for rest in rests().chain(iter::repeat(FENCE_REST)) {
         let left = until.saturating_duration_since(Instant::now());
