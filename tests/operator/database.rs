@@ -25,7 +25,8 @@ impl Database {
              unix_socket_directories = '$PGHOST'\n\
              max_connections = 60\" >>\"$PGDATA/postgresql.conf\"\n\
              database_server start\n\
-             createdb",
+             psql -qc 'CREATE ROLE campanile LOGIN' postgres\n\
+             createdb --owner campanile",
         );
         database
     }
@@ -33,7 +34,7 @@ impl Database {
     /// Returns the URL of one of its databases, as `--store` takes it.
     pub fn url(&self, name: &str) -> String {
         let folder = self.folder.path().to_str().unwrap().replace('/', "%2F");
-        format!("postgres://postgres@{folder}/{name}")
+        format!("postgres://campanile@{folder}/{name}")
     }
 
     /// Runs a block of the page as the user who has the database.
