@@ -63,7 +63,7 @@ fn connections_turns_and_what_they_meet_are_counted() {
     create();
     let now = server.now();
     assert!(now["retries_total"] >= 1.0, "{now:?}");
-    assert_eq!(now[r#"commits_total{outcome="failed"}"#], 0.0, "{now:?}");
+    assert!(now[r#"commits_total{outcome="failed"}"#] < 1.0, "{now:?}");
     assert!(now["connections_open"] < 10.0, "what was ended is open no more: {now:?}");
 }
 

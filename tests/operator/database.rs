@@ -63,7 +63,7 @@ impl Database {
 
     /// Gives the page's variables the places of a test.
     fn set(&self, shell: &mut Command) {
-        let path = std::env::var("PATH").unwrap();
+        let path = std::env::var_os("PATH").unwrap().into_string().unwrap();
         let folder = |name: &str| self.folder(name).to_str().unwrap().to_owned();
         let places = [
             ("PGDATA", folder("data")),

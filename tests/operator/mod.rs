@@ -11,7 +11,7 @@ use crate::harness::process::{Process, campanile, with_root};
 use crate::harness::{ROOT_ACCESS_KEY_ID, ROOT_SECRET_ACCESS_KEY};
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 
 /// base64 of 32 bytes, as every server of a database is given it.
@@ -65,7 +65,7 @@ fn shell_of_operator(server: &Process, folder: &Path) -> Command {
     let mut shell = Command::new("bash");
     let program = Path::new(env!("CARGO_BIN_EXE_campanile"));
     let mut path = vec![program.parent().unwrap().to_owned()];
-    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()).map(PathBuf::from));
+    path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
     shell.env_clear().env("PATH", std::env::join_paths(path).unwrap()).current_dir(folder);
     shell
         .env("AWS_ACCESS_KEY_ID", ROOT_ACCESS_KEY_ID)
