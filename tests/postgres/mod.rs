@@ -4,5 +4,6 @@
 mod filling;
 mod received;
 mod start;
+mod store;
 mod tls;
 mod views;
