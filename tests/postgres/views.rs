@@ -1,7 +1,9 @@
 //! The views for people who query with SQL: they have the columns that docs/sql.md documents, and in
 //! each what the member of the API shows that stands beside it there.
 
-use super::filling::{be_somebody_else, delete_with_users, deleted_accounts, import, take_steps};
+use super::filling::{
+    be_somebody_else, delete_with_users, deleted_accounts, import, suspend_all_at_once, take_steps,
+};
 use super::store::SharedStore;
 use crate::harness::{Client, entries};
 use crate::state_machine::invariants::walk;
@@ -35,6 +37,7 @@ fn every_view_agrees_with_the_api() {
     }
     import(&clients[0]);
     delete_with_users(&clients[1]);
+    suspend_all_at_once(&clients[1]);
     be_somebody_else(&server);
 
     let clients = [&[server.client()][..], &clients].concat();
@@ -50,6 +53,14 @@ fn every_view_agrees_with_the_api() {
     }
     store.assert_agrees(&clients);
     store.assert_varied();
+    for (view, column, values) in [
+        ("users", "user_registration_status", &["Registered", "Suspended", "Unregistered"][..]),
+        ("invites", "status", &["Accepted", "Pending"]),
+        ("audit_events", "identity_type", &["AssumedRole", "IAMUser", "Root", "Unknown"]),
+    ] {
+        let seen = format!("SELECT DISTINCT to_json({column})::text FROM {view} ORDER BY 1");
+        assert_eq!(store.query(&seen), values, "{view}.{column}");
+    }
     drop(server);
     entries::check(&store.engine).unwrap();
 }
