@@ -21,6 +21,7 @@ mod master_key;
 mod model;
 mod observability;
 mod operations;
+mod operator;
 mod portability;
 mod postgres;
 mod power_loss;
