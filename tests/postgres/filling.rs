@@ -114,6 +114,20 @@ pub fn delete_with_users(client: &Client) {
     client.ok("DeleteAccount", json!({"AccountId": "gone"}));
 }
 
+/// Gives up an account's last domain, which suspends its users by the account's generation alone, and
+/// lets one of them in again.
+pub fn suspend_all_at_once(client: &Client) {
+    let account = client.create_account("released");
+    let invite = |emails: &[&str]| {
+        client.ok("InviteUsers", json!({"AccountId": account, "UserEmailList": emails}));
+    };
+    invite(&["ann@released.example", "bob@released.example"]);
+    let domain = json!({"AccountId": account, "DomainName": "released.example"});
+    client.ok("ClaimDomain", domain.clone());
+    client.ok("ReleaseDomain", domain);
+    invite(&["ann@released.example"]);
+}
+
 /// Leaves events of every kind of caller, refused ones among them.
 pub fn be_somebody_else(server: &Server) {
     let trust = sessions::trust(ROOT_AWS_ACCOUNT_ID, &json!({}));

@@ -11,6 +11,7 @@ mod races;
 mod received;
 mod round_trips;
 mod start;
+mod store;
 mod tls;
 mod views;
 

@@ -2,7 +2,7 @@
 //! keeps to the rules for portable SQL.
 
 use super::filling::take_steps;
-use super::views::SharedStore;
+use super::store::SharedStore;
 use crate::portability::{faults, literals};
 use crate::tidy::sources;
 use regex::Regex;

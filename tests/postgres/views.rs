@@ -1,8 +1,11 @@
 //! The views for people who query with SQL: they have the columns that docs/sql.md documents, and in
 //! each what the member of the API shows that stands beside it there.
 
-use super::filling::{be_somebody_else, delete_with_users, deleted_accounts, import, take_steps};
-use crate::harness::{Client, Options, Server, entries, postgres};
+use super::filling::{
+    be_somebody_else, delete_with_users, deleted_accounts, import, suspend_all_at_once, take_steps,
+};
+use super::store::SharedStore;
+use crate::harness::{Client, entries};
 use crate::state_machine::invariants::walk;
 use crate::tidy::check;
 use campanile::clock::Timestamp;
@@ -10,13 +13,10 @@ use campanile::operations::accounts::AccountRecord;
 use campanile::operations::audit::AuditEventRecord;
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::invites::InviteRecord;
-use campanile::store::postgres::Postgres;
-use campanile::store::{Engine, Record};
+use campanile::store::Record;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::slice;
-use std::sync::Arc;
-use tokio_postgres::{NoTls, SimpleQueryMessage};
 
 const VIEWS: [&str; 4] = ["accounts", "users", "invites", "audit_events"];
 const AWS_ACCOUNTS: [&str; 2] = ["222233334444", "333344445555"];
@@ -37,6 +37,7 @@ fn every_view_agrees_with_the_api() {
     }
     import(&clients[0]);
     delete_with_users(&clients[1]);
+    suspend_all_at_once(&clients[1]);
     be_somebody_else(&server);
 
     let clients = [&[server.client()][..], &clients].concat();
@@ -52,6 +53,14 @@ fn every_view_agrees_with_the_api() {
     }
     store.assert_agrees(&clients);
     store.assert_varied();
+    for (view, column, values) in [
+        ("users", "user_registration_status", &["Registered", "Suspended", "Unregistered"][..]),
+        ("invites", "status", &["Accepted", "Pending"]),
+        ("audit_events", "identity_type", &["AssumedRole", "IAMUser", "Root", "Unknown"]),
+    ] {
+        let seen = format!("SELECT DISTINCT to_json({column})::text FROM {view} ORDER BY 1");
+        assert_eq!(store.query(&seen), values, "{view}.{column}");
+    }
     drop(server);
     entries::check(&store.engine).unwrap();
 }
@@ -204,44 +213,7 @@ fn a_view_shows_older_records_and_does_not_break_on_newer_ones() {
     client.ok("GetAccount", json!({"AccountId": account}));
 }
 
-/// A store in the database, in a schema of its own.
-pub struct SharedStore {
-    url: String,
-    pub engine: Arc<dyn Engine>,
-}
-
 impl SharedStore {
-    fn new() -> Self {
-        Self::at(postgres::url())
-    }
-
-    /// Makes one whose server sets these options for each of its sessions.
-    pub fn with_options(options: &str) -> Self {
-        let url = postgres::url();
-        let store = Self::at(format!("{url}%20{options}"));
-        Self { url, ..store }
-    }
-
-    fn at(url: String) -> Self {
-        let engine = Arc::new(Postgres::open(&url.parse().unwrap()).unwrap());
-        Self { url, engine }
-    }
-
-    pub fn server(&self) -> Server {
-        let engine = Some(Arc::clone(&self.engine));
-        Server::start_with(Options { engine, ..Options::default() }, |_| Ok(()))
-    }
-
-    /// Runs statements, and returns what is in the first column of every row that they answer, which is
-    /// JSON where it can be.
-    pub fn query(&self, statements: &str) -> Vec<Value> {
-        ask(&self.url, statements).unwrap_or_else(|error| panic!("{error}: {statements}"))
-    }
-
-    fn query_as(&self, role: &str, statements: &str) -> Result<Vec<Value>, String> {
-        ask(&self.url.replacen("campanile@", &format!("{role}@"), 1), statements)
-    }
-
     fn rows(&self, view: &str) -> Vec<Value> {
         self.query(&format!("SELECT to_json(shown) FROM {view} AS shown"))
     }
@@ -307,31 +279,6 @@ impl SharedStore {
         }
         check(&wrong);
     }
-}
-
-fn ask(url: &str, statements: &str) -> Result<Vec<Value>, String> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let (client, connection) =
-            tokio_postgres::connect(url, NoTls).await.map_err(|error| format!("{error:?}"))?;
-        let connection = tokio::spawn(connection);
-        // What the zone of a session is, must make no difference.
-        let answered = async {
-            client.batch_execute("SET TimeZone = 'Etc/GMT-5'").await?;
-            client.simple_query(statements).await
-        };
-        let rows = answered.await.map_err(|error| format!("{error:?}"))?;
-        drop(client);
-        connection.await.unwrap().unwrap();
-        let first = |message| match message {
-            SimpleQueryMessage::Row(row) => {
-                let text = row.get(0).unwrap_or("null");
-                Some(serde_json::from_str(text).unwrap_or_else(|_| json!(text)))
-            }
-            _ => None,
-        };
-        Ok(rows.into_iter().filter_map(first).collect())
-    })
 }
 
 /// A column, as docs/sql.md documents it.
