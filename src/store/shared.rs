@@ -64,7 +64,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        until_it_holds(|| {
+        until_it_holds(&self.commits, || {
             let transaction = self.engine.begin(Access::Read)?;
             let outcome = run(Tx::reading(transaction.as_ref()));
             transaction.finish()?;
@@ -76,7 +76,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        until_it_holds(|| {
+        until_it_holds(&self.commits, || {
             let transaction = self.engine.begin(Access::Write)?;
             let mut writes = Writes::default();
             let outcome = guarded(|| run(Tx::writing(transaction.as_ref(), &mut writes)));
@@ -88,14 +88,20 @@ impl Shared {
             let begun = Instant::now();
             let committed = transaction.commit(writes.batch());
             let bytes = bytes_of(writes.batch());
-            self.commits.committed(committed.is_ok(), 1, bytes, begun.elapsed());
+            // What is run again is counted as that.
+            if !matches!(committed, Err(Error::Again(_))) {
+                self.commits.committed(committed.is_ok(), 1, bytes, begun.elapsed());
+            }
             committed.map(|()| outcome)
         })
     }
 
     async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         let _waiting = Waiting::begin(&self.waiting);
-        match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+        let begun = Instant::now();
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await;
+        self.commits.turn(begun.elapsed());
+        match turn {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(Error::Unavailable(format!(
                 "all connections to the store were in use for {TURN_TIMEOUT:?}"
@@ -106,6 +112,7 @@ impl Shared {
 
 /// Runs a transaction until it was in nobody's way.
 fn until_it_holds<R, E: From<Error>>(
+    commits: &Commits,
     mut transaction: impl FnMut() -> Result<Result<R, E>>,
 ) -> Result<R, E> {
     let until = Instant::now() + AGAIN_TIMEOUT;
@@ -116,7 +123,10 @@ fn until_it_holds<R, E: From<Error>>(
             count += 1;
             match transaction() {
                 Err(Error::Again(reason)) => match rests.next() {
-                    Some(rest) => thread::sleep(rest),
+                    Some(rest) => {
+                        commits.retries.inc();
+                        thread::sleep(rest);
+                    }
                     None => return Err(Error::Again(reason)),
                 },
                 held => return held,

@@ -5,13 +5,16 @@
 
 mod contention;
 mod cuts;
+mod filling;
 mod histories;
 mod late;
 mod linearizability;
 mod races;
+mod received;
 mod round_trips;
 mod start;
 mod tls;
+mod views;
 
 use crate::harness::proxy::Proxy;
 use crate::harness::{Client, Options, Server, postgres};

@@ -79,8 +79,18 @@ fn begun(engine: &Postgres) -> Result<Block> {
     Block::begin(session).map_err(|(session, fault)| engine.failed(session, fault))
 }
 
-/// Finds out what became of a commit whose answer was lost.
+/// Finds out what became of a commit whose answer was lost, and counts it.
 fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
+    let settled = settled(engine, marker, lost);
+    engine.commits.in_doubt(match settled {
+        Ok(()) => "committed",
+        Err(Error::Again(_)) => "fenced",
+        Err(_) => "unknown",
+    });
+    settled
+}
+
+fn settled(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
     let until = Instant::now() + engine.settings.timeouts.fence;
     for rest in rests().chain(iter::repeat(FENCE_REST)) {
         let left = until.saturating_duration_since(Instant::now());
@@ -89,7 +99,7 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
             Ok(true) => return Err(Error::Again(format!("the commit was lost: {lost}"))),
             Err(_) if left > rest => thread::sleep(rest),
             Err(fault) => {
-                engine.unsettled.add(marker, &engine.settings);
+                engine.unsettled.add(marker, &engine.settings, &engine.commits);
                 return Err(Error::Unknown(format!("{lost}; after that: {}", fault.reason())));
             }
         }

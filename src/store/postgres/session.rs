@@ -3,6 +3,7 @@
 
 use super::settings::{Settings, Timeouts};
 use super::{Fault, sql};
+use crate::metrics::Connection;
 use futures_util::future::{BoxFuture, join_all, select_ok};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use futures_util::{FutureExt, TryFutureExt};
@@ -24,6 +25,7 @@ pub(super) struct Session {
     runtime: Option<Runtime>,
     pub(super) timeouts: Timeouts,
     pub(super) statements: Statements,
+    _counted: Connection,
 }
 
 /// The statements that a session has prepared, so that each costs one round trip.
@@ -40,9 +42,9 @@ pub(super) struct Statements {
 
 impl Session {
     /// Connects to the host that takes writes, and prepares all that is asked of it.
-    pub(super) fn open(settings: &Settings) -> Result<Box<Self>, Fault> {
+    pub(super) fn open(settings: &Settings, counted: Connection) -> Result<Box<Self>, Fault> {
         let bare = Bare::open(settings)?;
-        bare.prepared()
+        bare.prepared(counted)
     }
 
     /// Waits for an answer, and drives the connection meanwhile.
@@ -126,7 +128,7 @@ impl Bare {
         self.runtime.block_on(driven(answer, &mut self.messages, &mut false, limit))
     }
 
-    fn prepared(mut self) -> Result<Box<Session>, Fault> {
+    fn prepared(mut self, counted: Connection) -> Result<Box<Session>, Fault> {
         let texts =
             [sql::GET, sql::COUNT, sql::SCAN, sql::SCAN_AND_GET, sql::PUT, sql::DELETE, sql::FENCE];
         let prepared = self.wait(async |client| {
@@ -143,6 +145,7 @@ impl Bare {
             runtime: Some(self.runtime),
             timeouts: self.timeouts,
             statements: Statements { get, count, scan, scan_and_get, put, delete, fence },
+            _counted: counted,
         }))
     }
 }

@@ -4,6 +4,7 @@
 use super::commit::put_fence;
 use super::session::Session;
 use super::settings::Settings;
+use crate::metrics::Commits;
 use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,7 +22,7 @@ pub(super) struct Unsettled(Mutex<BTreeSet<Uuid>>);
 
 impl Unsettled {
     /// Takes in a marker, and begins to ask if nobody does.
-    pub(super) fn add(self: &Arc<Self>, marker: Uuid, settings: &Settings) {
+    pub(super) fn add(self: &Arc<Self>, marker: Uuid, settings: &Settings, commits: &Commits) {
         let mut markers = self.markers();
         if markers.len() >= UNSETTLED_MAX {
             tracing::error!("nobody finds out what becomes of commit {marker}: there are too many");
@@ -32,7 +33,8 @@ impl Unsettled {
         drop(markers);
         if !is_asked {
             let (unsettled, settings) = (Arc::downgrade(self), settings.clone());
-            thread::spawn(move || settle(&unsettled, &settings));
+            let commits = commits.clone();
+            thread::spawn(move || settle(&unsettled, &settings, &commits));
         }
     }
 
@@ -49,12 +51,13 @@ impl Unsettled {
 }
 
 /// Asks until nothing is left to ask, or the engine is gone.
-fn settle(unsettled: &Weak<Unsettled>, settings: &Settings) {
+fn settle(unsettled: &Weak<Unsettled>, settings: &Settings, commits: &Commits) {
     let (mut session, mut last) = (None, Uuid::nil());
     while let Some(unsettled) = unsettled.upgrade() {
         let Some(marker) = unsettled.next(last) else { return };
         last = marker;
-        let opened = session.take().map_or_else(|| Session::open(settings), Ok);
+        let open = || Session::open(settings, commits.connection());
+        let opened = session.take().map_or_else(open, Ok);
         let settled = opened.and_then(|mut opened| {
             let was_first = put_fence(&mut opened, marker, settings.timeouts.commit)?;
             session = Some(opened);
