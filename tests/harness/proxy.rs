@@ -6,6 +6,7 @@ use campanile::store::postgres::Settings;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::io::{self, BufReader, Read, Write};
+use std::mem;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -65,10 +66,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    fault: Option<Fault>,
+    fault: Meeting,
     /// How many messages went each way since the fault was set.
     seen: [usize; 2],
-    has_happened: bool,
     refuses: bool,
     /// What may cut connections at any message, and how many of a thousand messages are met.
     chance: Option<(StdRng, u32)>,
@@ -80,6 +80,15 @@ struct State {
     /// The SQLSTATEs of the errors that the database has answered.
     errors: Vec<String>,
     is_over: bool,
+}
+
+/// Whether a fault is going to happen.
+#[derive(Clone, Copy, Default)]
+enum Meeting {
+    #[default]
+    No,
+    Set(Fault),
+    Happened,
 }
 
 /// What a connection does.
@@ -145,15 +154,15 @@ impl Proxy {
     /// Sets a fault in the place of any other, and counts from here on.
     pub fn set(&self, fault: Fault) {
         let mut state = self.shared.state();
-        (state.fault, state.seen, state.has_happened) = (Some(fault), [0, 0], false);
+        (state.fault, state.seen) = (Meeting::Set(fault), [0, 0]);
         (state.held, state.let_go) = (0, false);
     }
 
     /// Lets everything through from now on; tells whether the fault has happened.
     pub fn unset(&self) -> bool {
         let mut state = self.shared.state();
-        (state.fault, state.chance, state.refuses) = (None, None, false);
-        state.has_happened
+        (state.chance, state.refuses) = (None, false);
+        matches!(mem::take(&mut state.fault), Meeting::Happened)
     }
 
     /// Cuts connections by chance: at so many of a thousand messages.
@@ -278,8 +287,10 @@ impl Shared {
         }
         state.seen[way as usize] += 1;
         let number = state.seen[way as usize];
-        if let Some(fault) = state.fault.filter(|it| it.way == way && it.number == number) {
-            (state.fault, state.has_happened) = (None, true);
+        if let Meeting::Set(fault) = state.fault
+            && (fault.way, fault.number) == (way, number)
+        {
+            state.fault = Meeting::Happened;
             state.refuses |= fault.then_refuse;
             state.cuts += 1;
             return Some(fault.deed);
@@ -336,8 +347,8 @@ fn read_message(from: &mut impl Read, is_first: bool) -> io::Result<Vec<u8>> {
 
 /// Returns the SQLSTATE of an error: the field `C`, each of which ends with a zero.
 fn sql_state(message: &[u8]) -> String {
-    let fields = message[5..].split(|byte| *byte == 0);
-    let code = fields.filter_map(|field| field.strip_prefix(b"C")).next().unwrap_or_default();
+    let mut fields = message[5..].split(|byte| *byte == 0);
+    let code = fields.find_map(|field| field.strip_prefix(b"C")).unwrap_or_default();
     String::from_utf8_lossy(code).into_owned()
 }
 

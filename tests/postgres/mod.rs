@@ -1,6 +1,8 @@
 //! What the PostgreSQL engine promises beyond what every engine does: its tests need the database that
 //! `tests/postgres.sh` starts, and choose their engine themselves.
 
+#![expect(clippy::print_stdout, reason = "what was counted is what documentation quotes")]
+
 mod contention;
 mod cuts;
 mod filling;

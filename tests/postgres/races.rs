@@ -165,7 +165,7 @@ impl Race {
         } else {
             [run(self.first), run(self.second)]
         };
-        self.outcome(client, &prepared, [first, second])
+        outcome(client, &prepared, [first, second])
     }
 
     fn at_once(&self, clients: &[Client; 2], mark: &str) -> Outcome {
@@ -181,32 +181,32 @@ impl Race {
             let second = run(&clients[1], self.second);
             [first.join().unwrap(), second]
         });
-        self.outcome(&clients[0], &prepared, answers)
+        outcome(&clients[0], &prepared, answers)
     }
+}
 
-    fn outcome(&self, client: &Client, prepared: &Value, answers: [Answer; 2]) -> Outcome {
-        let [first, second] =
-            answers.map(|answer| without_chance(&format!("{} {}", answer.status, answer.body)));
-        let of_account = |name: &str| {
-            let account = json!({"AccountId": prepared[name]});
-            let users = walk(client, "ListUsers", account.clone()).map(|mut users| {
-                // In the order of addresses: that of ids is chance where two were made at once.
-                users.sort_by_key(|user| user["PrimaryEmail"].to_string());
-                users
-            });
-            let answer = client.call("GetAccount", account.clone());
-            let domains = walk(client, "ListDomains", account);
-            format!("{} {users:?} {domains:?}", answer.body)
-        };
-        let left = match prepared.get("UserName") {
-            Some(_) => {
-                let listed = client.call("iam:ListAccessKeys", prepared.clone());
-                format!("{} {}", listed.status, listed.body)
-            }
-            None => ["A", "B"].map(of_account).join("\n"),
-        };
-        [first, second, without_chance(&left)]
-    }
+fn outcome(client: &Client, prepared: &Value, answers: [Answer; 2]) -> Outcome {
+    let [first, second] =
+        answers.map(|answer| without_chance(&format!("{} {}", answer.status, answer.body)));
+    let of_account = |name: &str| {
+        let account = json!({"AccountId": prepared[name]});
+        let users = walk(client, "ListUsers", account.clone()).map(|mut users| {
+            // In the order of addresses: that of ids is chance where two were made at once.
+            users.sort_by_key(|user| user["PrimaryEmail"].to_string());
+            users
+        });
+        let answer = client.call("GetAccount", account.clone());
+        let domains = walk(client, "ListDomains", account);
+        format!("{} {users:?} {domains:?}", answer.body)
+    };
+    let left = match prepared.get("UserName") {
+        Some(_) => {
+            let listed = client.call("iam:ListAccessKeys", prepared.clone());
+            format!("{} {}", listed.status, listed.body)
+        }
+        None => ["A", "B"].map(of_account).join("\n"),
+    };
+    [first, second, without_chance(&left)]
 }
 
 /// Puts signs in the place of what differs from one run of the same to the next.

@@ -63,21 +63,18 @@ fn settle(unsettled: &Weak<Unsettled>, settings: &Settings, commits: &Commits) {
             session = Some(opened);
             Ok(was_first)
         });
-        match settled {
-            Ok(was_first) => {
-                let became = if was_first { "has not happened" } else { "has happened" };
-                tracing::warn!("commit {marker}, of which nothing was known, {became}");
-                let mut markers = unsettled.markers();
-                markers.remove(&marker);
-                // Whoever adds one from here on finds none, and begins to ask anew.
-                if markers.is_empty() {
-                    return;
-                }
-            }
-            Err(_) => {
-                drop(unsettled);
-                thread::sleep(REST);
-            }
+        let Ok(was_first) = settled else {
+            drop(unsettled);
+            thread::sleep(REST);
+            continue;
+        };
+        let became = if was_first { "has not happened" } else { "has happened" };
+        tracing::warn!("commit {marker}, of which nothing was known, {became}");
+        let mut markers = unsettled.markers();
+        markers.remove(&marker);
+        // Whoever adds one from here on finds none, and begins to ask anew.
+        if markers.is_empty() {
+            return;
         }
     }
 }
