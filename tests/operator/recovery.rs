@@ -14,6 +14,11 @@ fn an_account_that_was_deleted_is_back_after_a_recovery_to_the_time_before() {
     // The database is restarted under a server that runs.
     database.run("archive", &[]);
     database.run("base-backup", &[]);
+    // A base backup ends when the log that it needs has been handed over.
+    let archived = fs::read_dir(database.folder("archive")).unwrap();
+    let names = archived.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names: Vec<_> = names.collect();
+    assert!(names.iter().any(|name| name.ends_with(".backup.gz")), "{names:?}");
     let lost = client.create_account("After the copy");
     client.ok("ClaimDomain", json!({"AccountId": lost, "DomainName": "example.com"}));
     let user = json!({"AccountId": lost, "Email": "jane.doe@example.com"});
