@@ -4,13 +4,14 @@
 # make bench   compares its speed with nginx and PostgreSQL (docs/performance.md)
 # make bench-import measures how a million users move in (docs/performance.md)
 # make ha-long loses a cluster's machines again and again, under a quarter of a million writes
+# make alerts  tries the alerts with Prometheus' own tool (docs/operations.md)
 # make fuzz    feeds it what nobody thought of, a minute a target (docs/fuzzing.md)
 #
 # What the tests need besides cargo is set up once, in folders that git ignores.
 
 stamps := .tools/stamps
 
-.PHONY: test check fuzz ha-long setup
+.PHONY: test check alerts fuzz ha-long setup
 
 test: setup
 	tests/run.sh
@@ -23,6 +24,16 @@ check:
 	cargo check --locked --manifest-path fuzz/Cargo.toml --target-dir target/fuzz
 	RUSTDOCFLAGS='-D warnings' cargo doc --locked --no-deps --document-private-items
 	cargo test --locked --test main tidy::
+
+# Prometheus is fetched as Debian packages it, and not installed.
+promtool := .tools/prometheus/usr/bin/promtool
+alerts: $(promtool)
+	$(promtool) check rules deploy/prometheus/alerts.yml
+	$(promtool) test rules deploy/prometheus/alerts_test.yml
+
+$(promtool):
+	mkdir -p .tools/prometheus
+	cd .tools/prometheus && apt-get download prometheus && dpkg -x prometheus_*.deb .
 
 # Needs cargo-fuzz and a nightly toolchain.
 fuzz:

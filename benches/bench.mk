@@ -13,3 +13,9 @@ bench: .tools/nginx/usr/sbin/nginx
 bench-import:
 	cargo build --locked --release
 	python3 benches/import.py target/release/campanile $(BENCH)
+
+# Tells how many bytes things take in PostgreSQL, and what a server does on each store.
+.PHONY: bench-sizing
+bench-sizing:
+	cargo build --locked --release
+	python3 benches/sizing.py target/release/campanile

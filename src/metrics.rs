@@ -173,27 +173,12 @@ impl Metrics {
 
     fn register_beside(&mut self, commits: &Commits, started: Timestamp) {
         let it = &mut self.registry;
-        it.register("campanile_store_commits", "Commits of the store", commits.count.clone());
-        it.register(
-            "campanile_store_commit_duration_seconds",
-            "Time that a commit took",
-            commits.durations.clone(),
-        );
-        it.register(
-            "campanile_store_commit_writes",
-            "Writing operations in a commit",
-            commits.writes.clone(),
-        );
-        it.register(
-            "campanile_store_commit_bytes",
-            "Bytes of keys and values in a commit",
-            commits.bytes.clone(),
-        );
         it.register(
             "campanile_store_writes_waiting",
-            "Writing operations that wait for the writer",
+            "Operations that wait for the writer, or for their turn",
             self.writes_waiting.clone(),
         );
+        commits.register(it);
         it.register(
             "campanile_duty_last_success_timestamp_seconds",
             "When a duty was last done",
@@ -299,16 +284,69 @@ impl Default for Metrics {
     }
 }
 
-/// What a store counts of its commits.
+/// What a store counts: its commits, and what they take where other servers use it, too.
 #[derive(Clone, Debug)]
 pub struct Commits {
     count: Family<Outcome, Counter>,
     durations: Histogram,
     writes: Histogram,
     bytes: Histogram,
+    turns: Histogram,
+    /// The operations that were run again from their beginning.
+    pub retries: Counter,
+    faults: Family<Kind, Counter>,
+    in_doubt: Family<Outcome, Counter>,
+    connections_open: Gauge,
+    /// The connections to the database that are open, and that nobody uses.
+    pub connections_idle: Gauge,
 }
 
 impl Commits {
+    fn register(&self, it: &mut Registry) {
+        it.register("campanile_store_commits", "Commits of the store", self.count.clone());
+        it.register(
+            "campanile_store_commit_duration_seconds",
+            "Time that a commit took",
+            self.durations.clone(),
+        );
+        it.register(
+            "campanile_store_commit_writes",
+            "Writing operations in a commit",
+            self.writes.clone(),
+        );
+        it.register(
+            "campanile_store_commit_bytes",
+            "Bytes of keys and values in a commit",
+            self.bytes.clone(),
+        );
+        it.register(
+            "campanile_store_turn_duration_seconds",
+            "Time that an operation waited for its turn with the database",
+            self.turns.clone(),
+        );
+        it.register("campanile_store_retries", "Transactions run again", self.retries.clone());
+        it.register(
+            "campanile_store_faults",
+            "Faults that connections to the database met",
+            self.faults.clone(),
+        );
+        it.register(
+            "campanile_store_commits_in_doubt",
+            "Commits whose answer was lost",
+            self.in_doubt.clone(),
+        );
+        it.register(
+            "campanile_store_connections_open",
+            "Connections to the database",
+            self.connections_open.clone(),
+        );
+        it.register(
+            "campanile_store_connections_idle",
+            "Connections to the database that nobody uses",
+            self.connections_idle.clone(),
+        );
+    }
+
     /// Counts a commit: whether it succeeded, of how many writing operations and bytes, and how long
     /// it took.
     pub fn committed(&self, succeeded: bool, writes: usize, bytes: usize, took: Duration) {
@@ -320,19 +358,63 @@ impl Commits {
         self.writes.observe(float(writes));
         self.bytes.observe(float(bytes));
     }
+
+    /// Counts how long an operation waited for its turn, whether it got it or not.
+    pub fn turn(&self, took: Duration) {
+        self.turns.observe(took.as_secs_f64());
+    }
+
+    /// Counts a fault that a connection to the database met.
+    pub fn fault(&self, kind: &'static str) {
+        self.faults.get_or_create(&Kind { kind }).inc();
+    }
+
+    /// Counts a commit whose answer was lost: what became of it, or that nobody knows.
+    pub fn in_doubt(&self, outcome: &'static str) {
+        self.in_doubt.get_or_create(&Outcome { outcome }).inc();
+    }
+
+    /// Counts a connection to the database for as long as what is returned lives.
+    pub fn connection(&self) -> Connection {
+        self.connections_open.inc();
+        Connection(self.connections_open.clone())
+    }
+}
+
+/// Stands for a connection to the database that is counted.
+#[derive(Debug)]
+pub struct Connection(Gauge);
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
 }
 
 impl Default for Commits {
     fn default() -> Self {
-        let count: Family<Outcome, Counter> = Family::default();
-        for outcome in ["ok", "failed"] {
-            drop(count.get_or_create(&Outcome { outcome }));
+        let outcomes = |outcomes: &[&'static str]| {
+            let count: Family<Outcome, Counter> = Family::default();
+            for &outcome in outcomes {
+                drop(count.get_or_create(&Outcome { outcome }));
+            }
+            count
+        };
+        let faults: Family<Kind, Counter> = Family::default();
+        for kind in ["conflict", "lost", "refused"] {
+            drop(faults.get_or_create(&Kind { kind }));
         }
         Self {
-            count,
+            count: outcomes(&["ok", "failed"]),
             durations: Histogram::new(COMMIT_SECONDS),
             writes: Histogram::new(COMMIT_WRITES),
             bytes: Histogram::new(COMMIT_BYTES),
+            turns: Histogram::new(REQUEST_SECONDS),
+            retries: Counter::default(),
+            faults,
+            in_doubt: outcomes(&["committed", "fenced", "unknown"]),
+            connections_open: Gauge::default(),
+            connections_idle: Gauge::default(),
         }
     }
 }

@@ -21,6 +21,8 @@ mod master_key;
 mod model;
 mod observability;
 mod operations;
+mod operator;
+mod portability;
 mod postgres;
 mod power_loss;
 mod protocol;

@@ -65,6 +65,8 @@ rust_client=(--locked --manifest-path tests/clients/rust/Cargo.toml --target-dir
 step 'fetch' cargo fetch --locked
 # One build for all that follows, the program itself included.
 step 'build' cargo test --locked --no-run
+# The server that stands for the release before, in the test of a rolling upgrade.
+step 'build the release before' tests/released.sh ee9e8fa
 step 'build aws-sdk-rust' cargo test "${rust_client[@]}" --no-run
 if ((failed)); then
     exit 1
@@ -73,7 +75,7 @@ step 'unit tests' rust_tests --lib
 step 'documentation tests' cargo test --locked --doc
 # These choose their engines, or need none.
 own=() others=()
-for module in cli copy durability master_key postgres power_loss tidy upgrade; do
+for module in cli copy durability master_key operator portability postgres power_loss tidy upgrade; do
     own+=("$module::") others+=(--skip "$module::")
 done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"

@@ -48,9 +48,9 @@ const MAY_NAME: [(&str, &[&str]); 7] = [
 ];
 
 /// A text of the project, with its path from the project's folder.
-struct Text {
-    path: String,
-    text: String,
+pub struct Text {
+    pub path: String,
+    pub text: String,
 }
 
 impl Text {
@@ -66,7 +66,7 @@ impl Text {
         Path::new(&self.path).extension().is_some_and(|it| it == extension)
     }
 
-    fn is_test(&self) -> bool {
+    pub fn is_test(&self) -> bool {
         self.path.contains("/tests/") || self.path.ends_with("/tests.rs")
     }
 
@@ -113,7 +113,7 @@ fn texts() -> Vec<Text> {
     texts
 }
 
-fn sources() -> Vec<Text> {
+pub fn sources() -> Vec<Text> {
     texts().into_iter().filter(|text| text.is_under("src/") && text.is_rust()).collect()
 }
 
@@ -122,7 +122,7 @@ fn read(path: &str) -> String {
 }
 
 /// Fails with all that is wrong at once.
-fn check(wrong: &[String]) {
+pub fn check(wrong: &[String]) {
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
 

@@ -106,7 +106,7 @@ pub enum Rotation {
 impl Rotation {
     /// Exchanges the master key of a store that no server uses.
     pub fn run(&self, location: &Location) -> Result<(), StartError> {
-        let store = existing(location)?;
+        let store = Store::open_existing(location).map_err(StartError::Store)?;
         let data_key = Deployment::data_key(&store).map_err(StartError::Store)?;
         let data_key = data_key.ok_or_else(|| {
             StartError::MasterKey(format!(
@@ -131,18 +131,6 @@ impl Rotation {
                 put_in_place(path).map_err(StartError::MasterKey)
             }
         }
-    }
-}
-
-/// Opens a store without making one.
-fn existing(location: &Location) -> Result<Store, StartError> {
-    match location {
-        Location::Embedded(folder) if !folder.is_dir() => Err(StartError::MasterKey(format!(
-            "there is no data folder {}. Name the one that the server uses with --store \
-             embedded:PATH",
-            folder.display()
-        ))),
-        _ => Store::open(location).map_err(StartError::Store),
     }
 }
 

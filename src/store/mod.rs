@@ -46,6 +46,11 @@ pub trait Engine: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns what is counted of the store, to which an engine adds what it alone sees.
+    fn commits(&self) -> Commits {
+        Commits::default()
+    }
+
     /// Removes what the engine keeps for itself and needs no longer. One that keeps no such thing has
     /// nothing to do.
     fn sweep(&self) -> Result<()> {
@@ -157,7 +162,7 @@ impl std::str::FromStr for Location {
                  embedded:./campanile-data"
                 .to_owned()),
             Some(("embedded", path)) => Ok(Self::Embedded(path.into())),
-            Some(("postgres" | "postgresql", _)) => {
+            Some(("postgres" | "postgresql", rest)) if rest.starts_with("//") => {
                 text.parse().map(|settings| Self::Postgres(Box::new(settings)))
             }
             _ => Err("a store is embedded:PATH, postgres://USER:PASSWORD@HOST/DATABASE or memory:"
@@ -207,7 +212,7 @@ impl Store {
 
     /// Opens a store over an engine.
     pub fn over(engine: Arc<dyn Engine>) -> Self {
-        let commits = Commits::default();
+        let commits = engine.commits();
         let way = match engine.shared() {
             None => Way::Alone(Writer::start(Arc::clone(&engine), commits.clone())),
             Some(places) => Way::Shared(Shared::new(Arc::clone(&engine), places, commits.clone())),

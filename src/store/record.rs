@@ -78,7 +78,8 @@ pub enum Table {
 /// An index entry carries the whole record, so that a page costs one scan and no look-ups.
 pub trait Record: Serialize + DeserializeOwned {
     /// The version that this program writes. Raise it when an older program could not read the
-    /// new form, and teach [`Record::upgrade`] the step.
+    /// new form, and teach [`Record::upgrade`] the step, and the view of the record, if it has one,
+    /// the new form (`postgres::views`).
     const VERSION: u32;
 
     /// Returns the key under which the record is found.

@@ -20,6 +20,9 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 /// long each time up to the longest, and somewhere between once and twice as long as said, that is
 /// after two to three seconds.
 const AGAIN_MAX: usize = 12;
+/// For how long an operation is run again at the most: where no answer comes, each time takes seconds,
+/// and whoever asked waits for a minute.
+const AGAIN_TIMEOUT: Duration = Duration::from_secs(30);
 const FIRST_REST: Duration = Duration::from_millis(2);
 const LONGEST_REST: Duration = Duration::from_millis(250);
 
@@ -61,7 +64,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        until_it_holds(|| {
+        until_it_holds(&self.commits, || {
             let transaction = self.engine.begin(Access::Read)?;
             let outcome = run(Tx::reading(transaction.as_ref()));
             transaction.finish()?;
@@ -73,7 +76,7 @@ impl Shared {
         &self,
         mut run: impl FnMut(Tx<'_>) -> Result<R, E>,
     ) -> Result<R, E> {
-        until_it_holds(|| {
+        until_it_holds(&self.commits, || {
             let transaction = self.engine.begin(Access::Write)?;
             let mut writes = Writes::default();
             let outcome = guarded(|| run(Tx::writing(transaction.as_ref(), &mut writes)));
@@ -85,14 +88,20 @@ impl Shared {
             let begun = Instant::now();
             let committed = transaction.commit(writes.batch());
             let bytes = bytes_of(writes.batch());
-            self.commits.committed(committed.is_ok(), 1, bytes, begun.elapsed());
+            // What is run again is counted as that.
+            if !matches!(committed, Err(Error::Again(_))) {
+                self.commits.committed(committed.is_ok(), 1, bytes, begun.elapsed());
+            }
             committed.map(|()| outcome)
         })
     }
 
     async fn turn(&self) -> Result<SemaphorePermit<'_>> {
         let _waiting = Waiting::begin(&self.waiting);
-        match tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await {
+        let begun = Instant::now();
+        let turn = tokio::time::timeout(TURN_TIMEOUT, self.turns.acquire()).await;
+        self.commits.turn(begun.elapsed());
+        match turn {
             Ok(Ok(turn)) => Ok(turn),
             _ => Err(Error::Unavailable(format!(
                 "all connections to the store were in use for {TURN_TIMEOUT:?}"
@@ -103,21 +112,31 @@ impl Shared {
 
 /// Runs a transaction until it was in nobody's way.
 fn until_it_holds<R, E: From<Error>>(
+    commits: &Commits,
     mut transaction: impl FnMut() -> Result<Result<R, E>>,
 ) -> Result<R, E> {
-    let mut rests = rests();
+    let until = Instant::now() + AGAIN_TIMEOUT;
+    let mut rests = rests().take_while(|rest| Instant::now() + *rest < until);
+    let mut count = 0;
     let held = waiting(|| {
         loop {
-            match (transaction(), rests.next()) {
-                (Err(Error::Again(_)), Some(rest)) => thread::sleep(rest),
-                (held, _) => return held,
+            count += 1;
+            match transaction() {
+                Err(Error::Again(reason)) => match rests.next() {
+                    Some(rest) => {
+                        commits.retries.inc();
+                        thread::sleep(rest);
+                    }
+                    None => return Err(Error::Again(reason)),
+                },
+                held => return held,
             }
         }
     });
     match held {
         Ok(outcome) => outcome,
         Err(Error::Again(reason)) => {
-            let tried = format!("tried {AGAIN_MAX} times more, and gave up: {reason}");
+            let tried = format!("tried {count} times, and gave up: {reason}");
             Err(Error::Unavailable(tried).into())
         }
         Err(error) => Err(error.into()),

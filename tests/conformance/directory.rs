@@ -3,7 +3,10 @@
 
 use crate::harness::{Client, Options, ROOT_ACCESS_KEY_ID, ROOT_AWS_ACCOUNT_ID, Server};
 use crate::model::{Operation, model};
-use campanile::access::{AccessKeyLastUsedRecord, AccessKeyRecord, KEY_BYTES, Seal};
+use campanile::access::{
+    self, AccessKeyLastUsedRecord, AccessKeyRecord, KEY_BYTES, Permissions, PolicyRecord,
+    PolicyVersionRecord, RoleRecord, Seal,
+};
 use campanile::clock::Timestamp;
 use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::{DomainRecord, DomainStatus};
@@ -12,24 +15,28 @@ use campanile::operations::accounts::record::{
 };
 use campanile::operations::audit::AuditEventRecord;
 use campanile::operations::users::UserRecord;
+use campanile::operations::users::invites::{EmailStatus, InviteRecord};
 use campanile::operations::users::record::{InviteStatus, RegistrationStatus, UserType};
 use campanile::operations::users::settings::TelephonySettings;
 use campanile::protocol::shapes::License;
+use campanile::store::{self, Tx};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use uuid::Uuid;
 
 /// An Enterprise account with a value in every member, which every licence suits.
-const ACCOUNT_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
-const TEAM_ACCOUNT_ID: &str = "another";
+pub const ACCOUNT_ID: &str = "12a3456b-7c89-012d-3456-78901e23fg45";
+pub const TEAM_ACCOUNT_ID: &str = "another";
 /// A user with a value in every member.
 const USER_ID: &str = "1ab2345c-67de-8901-f23g-45h678901j2k";
 const INVITED: &str = "invited@example.com";
 /// The random bytes of an access key that was used.
 const USED_KEY: [u8; 52] = [3; 52];
 /// A policy of AWS's own, which every AWS account has.
-const AWS_POLICY_ARN: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
+pub const AWS_POLICY_ARN: &str = "arn:aws:iam::aws:policy/AmazonChimeReadOnly";
+/// How many domains are added to one account, which may have 500.
+const DOMAINS_MAX: usize = 300;
 const POLICY_NAME: &str = "policy";
 const ALLOW: &str =
     r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"chime:*","Resource":"*"}}"#;
@@ -373,4 +380,76 @@ fn user(account: &AccountRecord, user_id: &str) -> UserRecord {
         user_invitation_status: Some(InviteStatus::Accepted),
         ..UserRecord::of(account, user_id.to_owned(), user_type)
     }
+}
+
+/// Adds so many more of everything that there can be many of.
+pub fn add_many(tx: &mut Tx<'_>, count: usize) -> store::Result<()> {
+    let enterprise = account(ACCOUNT_ID);
+    let team = AccountRecord { account_type: AccountType::Team, ..account(&large_team(count)) };
+    tx.insert(&team)?;
+    for number in 0..count {
+        let name = format!("many-{count}-{number}");
+        tx.insert(&account(&name))?;
+        let deleted_timestamp = Some(now());
+        tx.insert(&AccountRecord { deleted_timestamp, ..account(&format!("deleted {name}")) })?;
+        tx.insert(&user(&enterprise, &name))?;
+        let registration_status = RegistrationStatus::Suspended;
+        tx.insert(&UserRecord { registration_status, ..user(&team, &format!("team-{name}")) })?;
+        if number < DOMAINS_MAX {
+            tx.insert(&domain(&format!("{name}.example.org"), DomainStatus::Verified))?;
+        }
+        tx.insert(&event(&name))?;
+        tx.insert(&InviteRecord {
+            invite_id: name.clone(),
+            aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
+            account_id: team.account_id.clone(),
+            user_id: format!("team-{name}"),
+            email_status: EmailStatus::NotSent,
+            expires_timestamp: now(),
+        })?;
+        add_identities(tx, &name)?;
+    }
+    Ok(())
+}
+
+/// Returns the id of the Team account of so many users, all of them suspended.
+pub fn large_team(count: usize) -> String {
+    format!("team-of-{count}")
+}
+
+/// Adds an IAM user with a key, a role and a policy. All have one policy of AWS's own.
+fn add_identities(tx: &mut Tx<'_>, name: &str) -> store::Result<()> {
+    let permissions =
+        Permissions { attached: [AWS_POLICY_ARN.to_owned()].into(), ..Permissions::default() };
+    let random = std::array::from_fn(|_| rand::random());
+    tx.insert(&access_key(ROOT_AWS_ACCOUNT_ID, Some(name), &random))?;
+    tx.insert(&access::UserRecord {
+        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
+        user_name: name.to_owned(),
+        user_id: format!("AIDA{name}"),
+        create_date: now(),
+        permissions: permissions.clone(),
+    })?;
+    tx.insert(&RoleRecord {
+        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
+        role_name: name.to_owned(),
+        role_id: format!("AROA{name}"),
+        create_date: now(),
+        description: None,
+        assume_role_policy_document: TRUST.to_owned(),
+        max_session_duration: 3600,
+        permissions,
+    })?;
+    let version = PolicyVersionRecord { document: ALLOW.to_owned(), create_date: now() };
+    tx.insert(&PolicyRecord {
+        aws_account_id: ROOT_AWS_ACCOUNT_ID.to_owned(),
+        policy_name: name.to_owned(),
+        policy_id: format!("ANPA{name}"),
+        create_date: now(),
+        update_date: now(),
+        description: None,
+        default_version: 1,
+        next_version: 2,
+        versions: [(1, version)].into(),
+    })
 }

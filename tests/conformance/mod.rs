@@ -6,7 +6,7 @@
 
 mod audit;
 mod botocore;
-mod directory;
+pub mod directory;
 mod generate;
 mod iam;
 mod members;
@@ -36,7 +36,7 @@ fn is_token(member: &str) -> bool {
 }
 
 /// Returns the operations that the server has.
-fn operations() -> Vec<&'static Operation> {
+pub fn operations() -> Vec<&'static Operation> {
     let known = |name: &str| {
         let operation = model().operations.get(name);
         operation.unwrap_or_else(|| panic!("the model has no {name}"))
@@ -45,7 +45,7 @@ fn operations() -> Vec<&'static Operation> {
 }
 
 /// Returns the members of a request that must succeed: all of them, or only the required ones.
-fn baseline(client: &Client, operation: &Operation, all: bool) -> Map<String, Value> {
+pub fn baseline(client: &Client, operation: &Operation, all: bool) -> Map<String, Value> {
     let input = model().input(operation);
     let mut members = Map::new();
     for (name, member) in input.into_iter().flat_map(|input| &input.members) {
@@ -63,7 +63,7 @@ fn required(client: &Client, operation: &Operation) -> Map<String, Value> {
     baseline(client, operation, false)
 }
 
-fn send(client: &Client, operation: &Operation, members: &Map<String, Value>) -> Answer {
+pub fn send(client: &Client, operation: &Operation, members: &Map<String, Value>) -> Answer {
     Request::new(operation, members, Spelling::Usual).send(client)
 }
 

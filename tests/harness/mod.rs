@@ -7,6 +7,7 @@ pub mod kept;
 pub mod otlp;
 pub mod postgres;
 pub mod process;
+pub mod proxy;
 pub mod shared;
 pub mod smtp;
 pub mod tls;
@@ -83,6 +84,8 @@ pub struct Options {
     pub otlp_endpoint: Option<OtlpEndpoint>,
     /// How many milliseconds the server's clock is ahead.
     pub ahead: i64,
+    /// Where to store, in the place of an empty store of the engine that `TEST_ENGINE` names.
+    pub location: Option<Location>,
     /// The engine to store in, in the place of the one that `TEST_ENGINE` names.
     pub engine: Option<Arc<dyn Engine>>,
 }
@@ -106,6 +109,9 @@ impl Server {
         #[expect(clippy::disallowed_methods, reason = "a setting of the tests, not of the server")]
         let engine = std::env::var("TEST_ENGINE").unwrap_or_else(|_| "memory".to_owned());
         let folder = tempfile::tempdir().unwrap();
+        if let Some(location) = options.location.clone() {
+            return Self::start_at(location, Some(folder), options, fill);
+        }
         let location = match engine.as_str() {
             "memory" => Location::Memory,
             "embedded" => Location::Embedded(folder.path().join("data")),
@@ -207,6 +213,14 @@ impl Server {
         self.shut_down();
         let folder = self.folder.take();
         Self::start_at(self.location.clone(), folder, options, |_| Ok(()))
+    }
+
+    /// Returns this server, and where many can use one store, a second over the same.
+    pub fn with_another(self) -> Vec<Self> {
+        let location = Some(self.location.clone());
+        let other = matches!(self.location, Location::Postgres(_))
+            .then(|| Self::start_with(Options { location, ..Options::default() }, |_| Ok(())));
+        [self].into_iter().chain(other).collect()
     }
 
     /// Ends the server where it is: nothing is finished, and nobody is told.

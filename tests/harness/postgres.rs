@@ -6,7 +6,34 @@ use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
-use tokio_postgres::{NoTls, SimpleQueryMessage};
+use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+
+/// A connection of a test's own, beside those of servers.
+pub struct Control {
+    runtime: Runtime,
+    client: Client,
+}
+
+impl Control {
+    pub fn open() -> Self {
+        let runtime = Runtime::new().unwrap();
+        let (client, connection) =
+            runtime.block_on(tokio_postgres::connect(&database(), NoTls)).unwrap();
+        runtime.spawn(connection);
+        Self { runtime, client }
+    }
+
+    pub fn execute(&self, statements: &str) {
+        self.runtime.block_on(self.client.batch_execute(statements)).unwrap();
+    }
+
+    /// Returns what a query counts.
+    pub fn count(&self, query: &str) -> usize {
+        let row = self.runtime.block_on(self.client.query_one(query, &[])).unwrap();
+        usize::try_from(row.get::<_, i64>(0)).unwrap()
+    }
+}
 
 /// Returns where a store can be that is empty.
 pub fn location() -> Location {
@@ -15,8 +42,17 @@ pub fn location() -> Location {
 
 /// Returns the URL of a schema that is not there yet.
 pub fn url() -> String {
-    let schema = uuid::Uuid::new_v4().simple();
-    format!("{}?options=-c%20search_path%3Dtest_{schema}", database())
+    format!("{}?options=-c%20search_path%3D{}", database(), new_schema())
+}
+
+/// Returns the name of a schema that is not there yet.
+pub fn new_schema() -> String {
+    format!("test_{}", uuid::Uuid::new_v4().simple())
+}
+
+/// Returns where a schema is.
+pub fn location_of(schema: &str) -> Location {
+    format!("{}?options=-c%20search_path%3D{schema}", database()).parse().unwrap()
 }
 
 /// Returns the URL of the database.

@@ -9,13 +9,13 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-fn document(name: &str) -> String {
+pub(super) fn document(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Returns the metrics that a server has, with their types.
-fn metrics() -> BTreeMap<String, String> {
+pub(super) fn metrics() -> BTreeMap<String, String> {
     let authority = Authority::new();
     let options = Options { metrics: true, tls: Some(authority.tls()), ..Options::default() };
     let server = Server::start_with(options, |_| Ok(()));
@@ -59,31 +59,41 @@ fn every_metric_on_the_dashboard_exists() {
         ids.push(panel["id"].as_u64().unwrap());
     }
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "ids differ: {ids:?}");
-    let names = Regex::new(r"\b(campanile_|process_)\w+").unwrap();
     let metrics = metrics();
     let mut used = BTreeSet::new();
     for query in &queries {
-        let found: Vec<_> = names.find_iter(query).map(|it| it.as_str()).collect();
-        assert!(!found.is_empty(), "no metric of ours in {query}");
-        for name in found {
-            let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| {
-                let base = name.strip_suffix(suffix)?;
-                metrics.get(base).filter(|kind| *kind == "histogram").map(|_| base)
-            });
-            let base = of_histogram.unwrap_or(name);
-            let kind = metrics.get(base).unwrap_or_else(|| panic!("no {base}, of {query}"));
-            assert!(
-                kind != "histogram" || of_histogram.is_some(),
-                "a histogram has parts: {query}"
-            );
-            used.insert(base.to_owned());
-        }
+        used.extend(check_metrics_of(query, &metrics));
     }
-    for part in
-        ["requests", "duration", "commits", "commit_writes", "waiting", "refusals", "expiry"]
-    {
+    for part in [
+        "requests",
+        "duration",
+        "commits",
+        "commit_writes",
+        "waiting",
+        "refusals",
+        "in_doubt",
+        "expiry",
+    ] {
         assert!(used.iter().any(|name| name.contains(part)), "nothing shows {part}");
     }
+}
+
+/// Checks that a query asks for metrics that there are, and returns them.
+pub(super) fn check_metrics_of(query: &str, metrics: &BTreeMap<String, String>) -> Vec<String> {
+    let names = Regex::new(r"\b(campanile_|process_)\w+").unwrap();
+    let base_of = |name: &str| {
+        let of_histogram = ["_bucket", "_sum", "_count"].iter().find_map(|suffix| {
+            let base = name.strip_suffix(suffix)?;
+            metrics.get(base).filter(|kind| *kind == "histogram").map(|_| base)
+        });
+        let base = of_histogram.unwrap_or(name);
+        let kind = metrics.get(base).unwrap_or_else(|| panic!("no {base}, of {query}"));
+        assert!(kind != "histogram" || of_histogram.is_some(), "a histogram has parts: {query}");
+        base.to_owned()
+    };
+    let found: Vec<_> = names.find_iter(query).map(|it| base_of(it.as_str())).collect();
+    assert!(!found.is_empty(), "no metric of ours in {query}");
+    found
 }
 
 /// Collects the texts under a name, wherever they stand.

@@ -1,6 +1,7 @@
 //! What the server tells of itself: the access log, metrics and their documentation, and spans.
 
 mod access_log;
+mod alerts;
 mod documents;
 mod metrics;
 mod scrapers;

@@ -18,7 +18,7 @@ mod presigned;
 mod queries;
 mod routes;
 mod secrets;
-mod sessions;
+pub mod sessions;
 mod signatures;
 mod signer;
 mod sts;

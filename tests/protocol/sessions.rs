@@ -42,7 +42,7 @@ fn with_session(client: &Client, answer: &Answer) -> Client {
     }
 }
 
-fn begin(client: &Client, parameters: &[(&str, &str)]) -> Client {
+pub fn begin(client: &Client, parameters: &[(&str, &str)]) -> Client {
     with_session(client, &query(client, "sts", parameters))
 }
 
@@ -56,14 +56,14 @@ fn arn(client: &Client) -> String {
     element(&answer, "Arn").to_owned()
 }
 
-fn allow(action: &str) -> Value {
+pub fn allow(action: &str) -> Value {
     json!({
         "Version": "2012-10-17",
         "Statement": {"Effect": "Allow", "Action": action, "Resource": "*"},
     })
 }
 
-fn trust(principal: &str, condition: &Value) -> String {
+pub fn trust(principal: &str, condition: &Value) -> String {
     json!({
         "Version": "2012-10-17",
         "Statement": {
@@ -77,7 +77,7 @@ fn trust(principal: &str, condition: &Value) -> String {
 }
 
 /// Makes a role that may do something.
-fn role(server: &Server, name: &str, trust: &str, action: &str) -> String {
+pub fn role(server: &Server, name: &str, trust: &str, action: &str) -> String {
     let root = server.client();
     let members = json!({"RoleName": name, "AssumeRolePolicyDocument": trust});
     let made = root.ok("iam:CreateRole", members);

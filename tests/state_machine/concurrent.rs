@@ -12,7 +12,7 @@ use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, TestRunner};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::thread;
 
@@ -27,18 +27,18 @@ const SUSPENSIONS: usize = 3;
 
 #[test]
 fn what_many_callers_do_keeps_the_invariants() {
-    let server = Server::start();
+    let servers: Vec<_> = [Server::start()].into_iter().flat_map(Server::with_another).collect();
     let seed = setting("STATE_MACHINE_SEED", SEED);
     let mut pins = Pins::default();
     for round in 0..setting("STATE_MACHINE_CASES", ROUNDS) {
-        let round = Round::begin(&server, seed, round);
+        let round = Round::begin(&servers, seed, round);
         let ended = round.run();
         let held = ended.and_then(|()| {
             round.tenants.iter().try_for_each(Tenant::check_events)?;
             round.tenants.iter().try_for_each(|tenant| {
-                invariants::check(&tenant.client, &tenant.known.lock().unwrap(), &mut pins)
+                invariants::check(tenant.client(), &tenant.known.lock().unwrap(), &mut pins)
             })?;
-            invariants::check_domains(round.tenants.iter().map(|tenant| &tenant.client))
+            invariants::check_domains(round.tenants.iter().map(Tenant::client))
         });
         if let Err(wrong) = held {
             let history = round.history.lock().unwrap().join("\n");
@@ -59,7 +59,9 @@ struct Round {
 
 /// An AWS account, and who is known to be in it.
 struct Tenant {
-    client: Client,
+    /// The same client at each server, which take turns.
+    clients: Vec<Client>,
+    calls: AtomicUsize,
     known: Mutex<Known>,
     /// The account that is to stay suspended: who would activate or delete it, lets it be. It is
     /// held for reading during such calls, so that none is under way when the account is chosen.
@@ -69,14 +71,16 @@ struct Tenant {
 }
 
 impl Round {
-    fn begin(server: &Server, seed: u64, round: u64) -> Self {
+    fn begin(servers: &[Server], seed: u64, round: u64) -> Self {
         let tenant = |number| {
-            let client = server.client_of(&format!("{round:06}{number:06}"));
+            let client = servers[0].client_of(&format!("{round:06}{number:06}"));
             let accounts = ["first", "second", "third"].map(|name| client.create_account(name));
             let known = accounts.map(|id| (id, Vec::new())).to_vec();
             let writes = invariants::events(&client).unwrap();
+            let at = |server: &Server| Client { address: server.address, ..client.clone() };
             Tenant {
-                client,
+                clients: servers.iter().map(at).collect(),
+                calls: AtomicUsize::new(0),
                 known: Mutex::new(known),
                 watched: RwLock::default(),
                 writes: Mutex::new(writes),
@@ -124,7 +128,7 @@ impl Round {
             if step.operation == ACCEPT_INVITE {
                 // What becomes of it is seen in the user.
                 let begin = tick();
-                let accepted = accept_invite(&tenant.client, &members);
+                let accepted = accept_invite(tenant.client(), &members);
                 self.note(begin, tenant, &format!("{} {members}: {accepted:?}", step.operation));
                 continue;
             }
@@ -149,11 +153,11 @@ impl Round {
             let id = known[number % known.len()].0.clone();
             *tenant.watched.write().unwrap() = Some(id.clone());
             if self.call(tenant, "SuspendAccount", &json!({"AccountId": id}))?.status == 200 {
-                let before = invariants::read_account(&tenant.client, &id);
+                let before = invariants::read_account(tenant.client(), &id);
                 for step in writes {
                     self.call_in_vain(tenant, step, &id)?;
                 }
-                let after = invariants::read_account(&tenant.client, &id);
+                let after = invariants::read_account(tenant.client(), &id);
                 if before != after {
                     return Err(format!("suspended, {id} changed from {before} to {after}"));
                 }
@@ -184,9 +188,9 @@ impl Round {
         while !self.is_over.load(Ordering::SeqCst) {
             let known = tenant.known.lock().unwrap().clone();
             for (id, _) in known {
-                invariants::check_pages(&tenant.client, &id)?;
+                invariants::check_pages(tenant.client(), &id)?;
             }
-            invariants::check_owners(&tenant.client)?;
+            invariants::check_owners(tenant.client())?;
         }
         Ok(())
     }
@@ -194,7 +198,7 @@ impl Round {
     /// Makes a request, notes it, and learns whom it made.
     fn call(&self, tenant: &Tenant, operation: &str, members: &Value) -> Result<Answer, String> {
         let begin = tick();
-        let answer = tenant.client.call(operation, members.clone());
+        let answer = tenant.client().call(operation, members.clone());
         let outcome = match answer.status {
             0..300 => "success".to_owned(),
             _ => answer.error().0,
@@ -215,7 +219,7 @@ impl Round {
     }
 
     fn note(&self, begin: u64, tenant: &Tenant, what: &str) {
-        let line = format!("{begin}-{} {} {what}", tick(), tenant.client.access_key_id);
+        let line = format!("{begin}-{} {} {what}", tick(), tenant.client().access_key_id);
         self.history.lock().unwrap().push(line);
     }
 }
@@ -226,9 +230,14 @@ fn is_write(operation: &str) -> bool {
 }
 
 impl Tenant {
+    /// Returns the client at the server whose turn it is.
+    fn client(&self) -> &Client {
+        &self.clients[self.calls.fetch_add(1, Ordering::Relaxed) % self.clients.len()]
+    }
+
     /// Checks that the audit tells of each request, what became of it, and of no other.
     fn check_events(&self) -> Result<(), String> {
-        let found = invariants::events(&self.client)?;
+        let found = invariants::events(self.client())?;
         let writes = self.writes.lock().unwrap();
         if found == *writes {
             return Ok(());
@@ -246,7 +255,7 @@ impl Tenant {
             "CreateUser" => vec![answer.json()["User"].clone()],
             "InviteUsers" => {
                 let members = json!({"AccountId": members["AccountId"]});
-                let answer = self.client.call("ListUsers", members);
+                let answer = self.client().call("ListUsers", members);
                 // Somebody may have deleted the account meanwhile.
                 if answer.status >= 400 {
                     return;

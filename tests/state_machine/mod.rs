@@ -5,10 +5,10 @@
 //! where the random numbers begin. What fails says its seed.
 
 mod concurrent;
-mod invariants;
+pub mod invariants;
 mod model;
 mod ownership;
-mod steps;
+pub mod steps;
 
 use crate::harness::{Client, Server, exchange};
 use campanile::operations::{Operation, table};
@@ -28,7 +28,7 @@ const CASES: u64 = 40;
 const STEPS_MAX: usize = 150;
 /// How many attempts to make a failing sequence shorter are worth waiting for.
 const SHRINK_MAX: u32 = 2000;
-const SEED: u64 = 20_181_220;
+pub const SEED: u64 = 20_181_220;
 const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
 #[test]
@@ -79,12 +79,12 @@ fn one_caller_is_answered_as_the_model_says() {
     }
 }
 
-fn setting(name: &str, default: u64) -> u64 {
+pub fn setting(name: &str, default: u64) -> u64 {
     #[expect(clippy::disallowed_methods, reason = "tests have settings of their own")]
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
-fn rng(seed: u64) -> TestRng {
+pub fn rng(seed: u64) -> TestRng {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
@@ -227,7 +227,7 @@ impl Play<'_> {
 }
 
 /// Opens the link of an invite, as the person whom it is for.
-fn accept_invite(client: &Client, members: &Value) -> Result<(), String> {
+pub fn accept_invite(client: &Client, members: &Value) -> Result<(), String> {
     let answer = client.call("GetInvite", members.clone());
     if answer.status >= 400 {
         return Err(answer.error().0);

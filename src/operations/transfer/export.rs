@@ -95,6 +95,7 @@ pub(in super::super) fn export_users(
     let all = Key::of(Table::Users).string(&aws_account_id);
     let page: Page<UserRecord> = cx.tx.page(&all, after.as_ref(), request.max_results.get())?;
     let next_token = query.token(cx, page.next.as_ref());
+    cx.tx.fetch(page.items.iter().map(|user| account_key(&aws_account_id, &user.account_id)))?;
     let mut accounts: HashMap<String, Option<AccountRecord>> = HashMap::new();
     let mut users = Vec::new();
     for user in page.items {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// How often it looks. Nobody sees an account any more from its last instant on, so that it is only
 /// the space that waits.
-const INTERVAL_MILLISECONDS: i64 = 60 * 60 * 1000;
+const INTERVAL_MILLISECONDS: i64 = 10 * 60 * 1000;
 const MILLISECONDS_A_DAY: i64 = 24 * 60 * 60 * 1000;
 
 /// Removes deleted accounts after their 90 days, and events after as many as the settings say.
@@ -54,6 +54,9 @@ impl Duty for Sweeper {
             }
         }
         self.remove_events(stop).await?;
+        if stop.goes_on().await {
+            self.store.sweep()?;
+        }
         Ok(Some(now.plus(INTERVAL_MILLISECONDS)))
     }
 }

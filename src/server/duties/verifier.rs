@@ -5,7 +5,7 @@ use super::{Bell, Duty, Stop};
 use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::domains::{self, DomainRecord};
 use crate::protocol::Wake;
-use crate::store::{self, Position, Store, Tx};
+use crate::store::{self, Position, Record, Store, Tx};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -14,6 +14,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::rr::RData;
 use hickory_resolver::system_conf::read_system_conf;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,6 +31,9 @@ const INTERVAL_MILLISECONDS: i64 = 4 * 60 * MINUTE;
 const LOOK_MILLISECONDS: i64 = 5 * 1000;
 /// A claim's time is that of its request, and may be this much older than its commit.
 const COMMIT_MILLISECONDS: i64 = 10 * 1000;
+/// How many claims that are younger than that are known to have been looked up; the others are looked
+/// up once more.
+const LOOKED_UP_MAX: usize = 10_000;
 /// How many claims are read at a time.
 const PAGE_MAX: usize = 100;
 /// How many domains are looked up side by side.
@@ -89,11 +93,13 @@ pub(in super::super) struct Verifier {
     resolver: TokioResolver,
     /// When the last round began; what came due since then is due in the next.
     last: Option<Timestamp>,
+    /// What was looked up and still counts as new.
+    looked_up: BTreeSet<(Vec<u8>, Timestamp)>,
 }
 
 impl Verifier {
     pub(in super::super) fn new(settings: DnsSettings, store: Arc<Store>, clock: Clock) -> Self {
-        Self { store, clock, resolver: settings.0, last: None }
+        Self { store, clock, resolver: settings.0, last: None, looked_up: BTreeSet::new() }
     }
 
     /// Returns what calls the verifier whom a bell calls.
@@ -136,9 +142,19 @@ impl Verifier {
     /// Tells whether a time of a claim came since the last round.
     fn is_due(&self, claim: &DomainRecord, now: Timestamp) -> bool {
         let Some(last) = self.last else { return true };
-        let is_new = claim.claimed_timestamp.plus(COMMIT_MILLISECONDS) > last;
+        let is_new = is_new(claim, last) && !self.looked_up.contains(&id(claim));
         is_new || next_time(claim, last) <= now
     }
+}
+
+/// Tells whether a claim can have been committed after an instant.
+fn is_new(claim: &DomainRecord, after: Timestamp) -> bool {
+    claim.claimed_timestamp.plus(COMMIT_MILLISECONDS) > after
+}
+
+/// Returns what no other claim has, and this one not when it is repeated.
+fn id(claim: &DomainRecord) -> (Vec<u8>, Timestamp) {
+    (claim.key().into_bytes(), claim.claimed_timestamp)
 }
 
 /// Returns when a claim is looked up next after an instant.
@@ -170,16 +186,21 @@ impl Duty for Verifier {
             next = next.into_iter().chain(times).min();
             let verifier = &*self;
             let due = page.items.into_iter().filter(|claim| verifier.is_due(claim, now));
+            let due: Vec<_> = due.collect();
+            let new: Vec<_> = due.iter().filter(|claim| is_new(claim, now)).map(id).collect();
             stream::iter(due)
                 .map(|claim| verifier.verify(claim, stop))
                 .buffer_unordered(LOOKUPS_MAX)
                 .try_collect::<()>()
                 .await?;
+            let left = LOOKED_UP_MAX.saturating_sub(self.looked_up.len());
+            self.looked_up.extend(new.into_iter().take(left));
             after = page.next;
             if after.is_none() {
                 break;
             }
         }
+        self.looked_up.retain(|(_, claimed)| claimed.plus(COMMIT_MILLISECONDS) > now);
         self.last = Some(now);
         let look = self.store.is_shared().then_some(look);
         Ok(next.into_iter().chain(look).min())

@@ -5,7 +5,7 @@
 //! first, it has happened; if the fence was, the commit has not, and cannot any more. So it is
 //! either acknowledged or run again, and neither lost nor done twice.
 
-use super::session::COMMIT_TIMEOUT;
+use super::session::Session;
 use super::transaction::Block;
 use super::{Fault, Postgres, sql};
 use crate::store::shared::rests;
@@ -17,9 +17,6 @@ use std::time::{Duration, Instant};
 use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
-/// For how long a server tries to find out what became of a commit, after it has waited for the answer:
-/// together less than the minute after which boto3 waits for an answer no longer.
-const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
 const FENCE_REST: Duration = Duration::from_millis(500);
 /// How long markers are kept: far longer than anybody asks for one, as clocks differ.
 const MARKER_SECONDS: u64 = 60 * 60;
@@ -43,7 +40,7 @@ pub(super) fn commit(engine: &Postgres, open: Option<Block>, batch: &Batch) -> R
         None => engine.session().map_err(Fault::before_commit)?,
     };
     session.take_warning();
-    let committed = session.wait(COMMIT_TIMEOUT, async |client, statements| {
+    let committed = session.wait(engine.settings.timeouts.commit, async |client, statements| {
         let entries: [&(dyn ToSql + Sync); 3] = [&marker, &keys, &values];
         let put = client.execute(&statements.put, &entries);
         if !is_block {
@@ -82,17 +79,28 @@ fn begun(engine: &Postgres) -> Result<Block> {
     Block::begin(session).map_err(|(session, fault)| engine.failed(session, fault))
 }
 
-/// Finds out what became of a commit whose answer was lost.
+/// Finds out what became of a commit whose answer was lost, and counts it.
 fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
-    let until = Instant::now() + FENCE_TIMEOUT;
+    let settled = settled(engine, marker, lost);
+    engine.commits.in_doubt(match settled {
+        Ok(()) => "committed",
+        Err(Error::Again(_)) => "fenced",
+        Err(_) => "unknown",
+    });
+    settled
+}
+
+fn settled(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
+    let until = Instant::now() + engine.settings.timeouts.fence;
     for rest in rests().chain(iter::repeat(FENCE_REST)) {
         let left = until.saturating_duration_since(Instant::now());
         match fence(engine, marker, left) {
             Ok(false) => return Ok(()),
             Ok(true) => return Err(Error::Again(format!("the commit was lost: {lost}"))),
             Err(_) if left > rest => thread::sleep(rest),
-            Err(Fault::Lost(reason) | Fault::Conflict(reason) | Fault::Refused(_, reason)) => {
-                return Err(Error::Unknown(format!("{lost}; after that: {reason}")));
+            Err(fault) => {
+                engine.unsettled.add(marker, &engine.settings, &engine.commits);
+                return Err(Error::Unknown(format!("{lost}; after that: {}", fault.reason())));
             }
         }
     }
@@ -102,21 +110,32 @@ fn fenced(engine: &Postgres, marker: Uuid, lost: &str) -> Result<()> {
 /// Puts a fence; answers whether it was first.
 fn fence(engine: &Postgres, marker: Uuid, limit: Duration) -> Result<bool, Fault> {
     let mut session = engine.session()?;
-    session.take_warning();
-    let was_first = session.wait(limit.min(COMMIT_TIMEOUT), async |client, statements| {
-        client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
-    });
-    match was_first {
-        Ok(was_first) if !session.take_warning() => {
+    match put_fence(&mut session, marker, limit.min(engine.settings.timeouts.commit)) {
+        Ok(was_first) => {
             engine.put_back(session);
             Ok(was_first)
         }
-        Ok(_) => Err(Fault::Lost("the replicas were not waited for".to_owned())),
         Err(fault) => {
             engine.failed(session, fault.clone());
             Err(fault)
         }
     }
+}
+
+/// Puts a fence over a session; answers whether it was first.
+pub(super) fn put_fence(
+    session: &mut Session,
+    marker: Uuid,
+    limit: Duration,
+) -> Result<bool, Fault> {
+    session.take_warning();
+    let was_first = session.wait(limit, async |client, statements| {
+        client.query_one(&statements.fence, &[&marker]).await?.try_get(0)
+    })?;
+    if session.take_warning() {
+        return Err(Fault::Lost("the replicas were not waited for".to_owned()));
+    }
+    Ok(was_first)
 }
 
 /// Removes the markers about which nobody asks any more.
@@ -130,7 +149,7 @@ pub(super) fn forget_markers(engine: &Postgres) -> Result<()> {
     let before = Uuid::new_v7(before);
     loop {
         let mut session = engine.session().map_err(Fault::before_commit)?;
-        let removed = session.wait(COMMIT_TIMEOUT, async |client, _| {
+        let removed = session.wait(engine.settings.timeouts.commit, async |client, _| {
             client.execute(sql::FORGET_MARKERS, &[&before]).await
         });
         match removed {

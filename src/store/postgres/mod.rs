@@ -14,18 +14,22 @@ mod sql;
 pub(super) mod tests;
 mod tls;
 mod transaction;
+mod unsettled;
+mod views;
 
-pub use settings::Settings;
+pub use settings::{Settings, Timeouts};
 
 use super::{Access, Engine, Error, Key, Result, Table, Transaction};
+use crate::metrics::Commits;
 use crate::store::shared::rests;
 use session::Session;
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
-use tokio_postgres::error::SqlState;
+use tokio_postgres::error::{DbError, Severity, SqlState};
 use transaction::PostgresTransaction;
+use unsettled::Unsettled;
 
 /// How long a start waits for a database that is not there yet.
 const START_TIMEOUT: Duration = Duration::from_secs(20);
@@ -36,12 +40,14 @@ type Idle = Vec<Box<Session>>;
 #[derive(Debug)]
 pub struct Postgres {
     settings: Settings,
+    commits: Commits,
     /// The sessions that nobody uses, the one that was used last on top.
     idle: Mutex<Idle>,
     /// What the keys had lately that every request looks at: a transaction takes it for what it reads,
     /// and finds out with its first question whether it still is.
     remembered: Mutex<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
     remembers: [Vec<u8>; 1],
+    unsettled: Arc<Unsettled>,
 }
 
 impl Postgres {
@@ -67,9 +73,11 @@ impl Postgres {
         }
         Ok(Self {
             settings: settings.clone(),
+            commits: Commits::default(),
             idle: Mutex::new(Vec::new()),
             remembered: Mutex::new(BTreeMap::new()),
             remembers: [Key::of(Table::AccessGeneration).into_bytes()],
+            unsettled: Arc::default(),
         })
     }
 
@@ -84,14 +92,19 @@ impl Postgres {
 
     /// Takes a session that nobody uses, or opens one.
     fn session(&self) -> std::result::Result<Box<Session>, Fault> {
-        let idle = self.idle().pop();
-        idle.map_or_else(|| Session::open(&self.settings), Ok)
+        if let Some(session) = self.idle().pop() {
+            self.commits.connections_idle.dec();
+            return Ok(session);
+        }
+        let opened = Session::open(&self.settings, self.commits.connection());
+        opened.inspect_err(|fault| self.commits.fault(fault.kind()))
     }
 
     /// Puts a session back that can be used again.
     fn put_back(&self, session: Box<Session>) {
         let mut idle = self.idle();
         if idle.len() < self.settings.connections {
+            self.commits.connections_idle.inc();
             idle.push(session);
         }
     }
@@ -100,8 +113,10 @@ impl Postgres {
     /// nobody uses go the same way: what it met, they would meet, too.
     /// Returns what that means for a transaction of which nothing can have been committed.
     fn failed(&self, mut session: Box<Session>, fault: Fault) -> Error {
+        self.commits.fault(fault.kind());
         if matches!(fault, Fault::Lost(_)) {
             let idle = std::mem::take(&mut *self.idle());
+            self.commits.connections_idle.dec_by(i64::try_from(idle.len()).unwrap_or(i64::MAX));
             drop((session, idle));
         } else if session.roll_back().is_ok() {
             self.put_back(session);
@@ -125,6 +140,10 @@ impl Engine for Postgres {
 
     fn shared(&self) -> Option<usize> {
         Some(self.settings.connections)
+    }
+
+    fn commits(&self) -> Commits {
+        self.commits.clone()
     }
 
     fn sweep(&self) -> Result<()> {
@@ -166,6 +185,35 @@ impl Fault {
             ]
             .contains(code);
         if is_lost { Self::Lost(text) } else { Self::Refused(code.clone(), text) }
+    }
+
+    /// Returns what it means for a session that is open: the database ends it with whatever is fatal,
+    /// such as a block that was left alone for too long.
+    fn of_session(error: &tokio_postgres::Error) -> Self {
+        let severity = error.as_db_error().and_then(DbError::parsed_severity);
+        match Self::of(error) {
+            Self::Refused(_, text)
+                if matches!(severity, Some(Severity::Fatal | Severity::Panic)) =>
+            {
+                Self::Lost(text)
+            }
+            fault => fault,
+        }
+    }
+
+    fn reason(self) -> String {
+        match self {
+            Self::Conflict(reason) | Self::Lost(reason) | Self::Refused(_, reason) => reason,
+        }
+    }
+
+    /// Returns as what it is counted.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Conflict(_) => "conflict",
+            Self::Lost(_) => "lost",
+            Self::Refused(..) => "refused",
+        }
     }
 
     /// Returns what it means for a transaction of which nothing can have been committed.

@@ -2,20 +2,22 @@
 
 use super::session::Bare;
 use super::settings::Settings;
-use super::{Fault, sql};
+use super::{Fault, sql, views};
 use tokio_postgres::error::SqlState;
 
 /// The steps in which the schema is made, in their order: one statement each, which can be run again.
 /// A release adds steps behind those of the releases before it, and changes none.
-const STEPS: &[&str] = &[ENTRIES, COMMITS];
+const STEPS: &[&str] =
+    &[ENTRIES, COMMITS, views::ACCOUNTS, views::USERS, views::INVITES, views::AUDIT_EVENTS];
 
 const CURRENT_SCHEMA: &str = "SELECT current_schema()::text";
 const SEARCH_PATH: &str = "SHOW search_path";
-const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (step integer PRIMARY KEY)";
-const LAST_STEP: &str = "SELECT coalesce(max(step), 0) FROM migrations";
+const MIGRATIONS: &str = "CREATE TABLE IF NOT EXISTS migrations (step int4 PRIMARY KEY)";
+const LAST_STEP: &str = "SELECT coalesce(max(step), 0)::int4 FROM migrations";
 const IS_THERE: &str = "SELECT count(*) > 0 FROM information_schema.tables \
      WHERE table_schema = current_schema() AND table_name = 'entries'";
-const NOTE_STEP: &str = "INSERT INTO migrations (step) VALUES ($1) ON CONFLICT (step) DO NOTHING";
+const NOTE_STEP: &str =
+    "INSERT INTO migrations (step) VALUES ($1::int4) ON CONFLICT (step) DO NOTHING";
 
 /// The store itself: keys sort by their bytes.
 const ENTRIES: &str = "CREATE TABLE IF NOT EXISTS entries (\

@@ -1,8 +1,9 @@
 //! A connection to the database, driven by whoever waits for its answers: no other thread has to be
 //! woken for them, and no wait is without an end.
 
-use super::settings::Settings;
+use super::settings::{Settings, Timeouts};
 use super::{Fault, sql};
+use crate::metrics::Connection;
 use futures_util::future::{BoxFuture, join_all, select_ok};
 use futures_util::stream::{self, BoxStream, StreamExt};
 use futures_util::{FutureExt, TryFutureExt};
@@ -15,14 +16,6 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{AsyncMessage, Client, Config, NoTls, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-/// How long connecting may take: a host that is frozen takes the connection, and says nothing more.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long an answer may take that waits for nobody but the database itself.
-pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long a commit may take, which waits for replicas: longer than it takes to do without one that is
-/// gone.
-pub(super) const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
-
 /// An open connection.
 pub(super) struct Session {
     client: Client,
@@ -30,7 +23,9 @@ pub(super) struct Session {
     /// Whether the database has warned of anything since this was looked at last.
     warned: bool,
     runtime: Option<Runtime>,
+    pub(super) timeouts: Timeouts,
     pub(super) statements: Statements,
+    _counted: Connection,
 }
 
 /// The statements that a session has prepared, so that each costs one round trip.
@@ -47,9 +42,9 @@ pub(super) struct Statements {
 
 impl Session {
     /// Connects to the host that takes writes, and prepares all that is asked of it.
-    pub(super) fn open(settings: &Settings) -> Result<Box<Self>, Fault> {
+    pub(super) fn open(settings: &Settings, counted: Connection) -> Result<Box<Self>, Fault> {
         let bare = Bare::open(settings)?;
-        bare.prepared()
+        bare.prepared(counted)
     }
 
     /// Waits for an answer, and drives the connection meanwhile.
@@ -70,7 +65,8 @@ impl Session {
 
     /// Ends a transaction that has failed, so that the session can be used again.
     pub(super) fn roll_back(&mut self) -> Result<(), Fault> {
-        self.wait(ANSWER_TIMEOUT, async |client, _| client.batch_execute(sql::ROLLBACK).await)
+        let limit = self.timeouts.answer;
+        self.wait(limit, async |client, _| client.batch_execute(sql::ROLLBACK).await)
     }
 }
 
@@ -94,6 +90,7 @@ pub(super) struct Bare {
     client: Client,
     messages: BoxStream<'static, Result<AsyncMessage, tokio_postgres::Error>>,
     runtime: Runtime,
+    timeouts: Timeouts,
     /// Whether the database says that it is `YugabyteDB`.
     pub(super) is_yugabyte: bool,
 }
@@ -116,8 +113,9 @@ impl Bare {
             }
             Ok(())
         };
-        runtime.block_on(driven(set_up, &mut messages, &mut false, ANSWER_TIMEOUT))?;
-        Ok(Self { client, messages, runtime, is_yugabyte: peer.is_yugabyte })
+        let timeouts = settings.timeouts;
+        runtime.block_on(driven(set_up, &mut messages, &mut false, timeouts.answer))?;
+        Ok(Self { client, messages, runtime, timeouts, is_yugabyte: peer.is_yugabyte })
     }
 
     /// Waits for an answer.
@@ -126,10 +124,11 @@ impl Bare {
         ask: impl AsyncFnOnce(&Client) -> Result<T, tokio_postgres::Error>,
     ) -> Result<T, Fault> {
         let answer = ask(&self.client);
-        self.runtime.block_on(driven(answer, &mut self.messages, &mut false, ANSWER_TIMEOUT))
+        let limit = self.timeouts.answer;
+        self.runtime.block_on(driven(answer, &mut self.messages, &mut false, limit))
     }
 
-    fn prepared(mut self) -> Result<Box<Session>, Fault> {
+    fn prepared(mut self, counted: Connection) -> Result<Box<Session>, Fault> {
         let texts =
             [sql::GET, sql::COUNT, sql::SCAN, sql::SCAN_AND_GET, sql::PUT, sql::DELETE, sql::FENCE];
         let prepared = self.wait(async |client| {
@@ -144,7 +143,9 @@ impl Bare {
             messages: self.messages,
             warned: false,
             runtime: Some(self.runtime),
+            timeouts: self.timeouts,
             statements: Statements { get, count, scan, scan_and_get, put, delete, fence },
+            _counted: counted,
         }))
     }
 }
@@ -161,7 +162,7 @@ type Connected = (Client, BoxStream<'static, Result<AsyncMessage, tokio_postgres
 /// Asks all hosts at the same time, and takes the first that takes writes.
 async fn first(settings: &Settings) -> Result<Connected, Fault> {
     let attempts = settings.hosts.iter().map(|host| -> BoxFuture<'_, _> {
-        let attempt = tokio::time::timeout(CONNECT_TIMEOUT, connect(host, settings));
+        let attempt = tokio::time::timeout(settings.timeouts.connect, connect(host, settings));
         let late = |_| Fault::Lost(format!("no answer from {} in time", name_of(host)));
         attempt.map_err(late).map(|attempt| attempt.and_then(|it| it)).boxed()
     });
@@ -231,7 +232,7 @@ async fn driven<T>(
     let driven = poll_fn(|cx| {
         // What is to be sent is made by the first look at the answer, and sent by the connection.
         if let Poll::Ready(answered) = answer.as_mut().poll(cx) {
-            return Poll::Ready(answered.map_err(|error| Fault::of(&error)));
+            return Poll::Ready(answered.map_err(|error| Fault::of_session(&error)));
         }
         loop {
             match messages.poll_next_unpin(cx) {
@@ -239,7 +240,9 @@ async fn driven<T>(
                     *warned |= notice.severity() == "WARNING" || notice.severity() == "WARN";
                 }
                 Poll::Ready(Some(Ok(_))) => {}
-                Poll::Ready(Some(Err(error))) => return Poll::Ready(Err(Fault::of(&error))),
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(Fault::of_session(&error)));
+                }
                 Poll::Ready(None) => {
                     return Poll::Ready(Err(Fault::Lost("the connection was closed".to_owned())));
                 }
@@ -247,7 +250,7 @@ async fn driven<T>(
             }
         }
         // What the connection has read may be the answer.
-        answer.as_mut().poll(cx).map_err(|error| Fault::of(&error))
+        answer.as_mut().poll(cx).map_err(|error| Fault::of_session(&error))
     });
     match tokio::time::timeout(limit, driven).await {
         Ok(answered) => answered,

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Config;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
@@ -13,6 +14,17 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 /// PostgreSQL takes 100 of all its clients together unless it is told otherwise.
 const CONNECTIONS: usize = 16;
 const APPLICATION_NAME: &str = "campanile";
+
+/// How long connecting may take: a host that is frozen takes the connection, and says nothing more.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an answer may take that waits for nobody but the database itself.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a commit may take, which waits for replicas: longer than it takes to do without one that is
+/// gone.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
+/// For how long a server tries to find out what became of a commit, after it has waited for the answer:
+/// together less than the minute after which boto3 waits for an answer no longer.
+const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Where the database is, and how it is used.
 #[derive(Clone)]
@@ -27,6 +39,32 @@ pub struct Settings {
     pub connections: usize,
     /// Whether a server starts although synchronous replication is configured and not in force.
     pub starts_unreplicated: bool,
+    /// For how long the database is waited for.
+    pub timeouts: Timeouts,
+}
+
+/// For how long the database is waited for, each time that something is asked of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// Until a connection is open.
+    pub connect: Duration,
+    /// Until an answer that waits for nobody but the database itself.
+    pub answer: Duration,
+    /// Until a commit is acknowledged.
+    pub commit: Duration,
+    /// After that, until it is known what became of one that was not.
+    pub fence: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            connect: CONNECT_TIMEOUT,
+            answer: ANSWER_TIMEOUT,
+            commit: COMMIT_TIMEOUT,
+            fence: FENCE_TIMEOUT,
+        }
+    }
 }
 
 impl FromStr for Settings {
@@ -63,6 +101,7 @@ impl FromStr for Settings {
             shown: shown(address, query),
             connections: CONNECTIONS,
             starts_unreplicated: false,
+            timeouts: Timeouts::default(),
         })
     }
 }
@@ -101,6 +140,8 @@ fn hosts(config: &Config, mode: &str) -> Result<Vec<Config>, String> {
         one.ssl_negotiation(config.get_ssl_negotiation());
         one.keepalives(config.get_keepalives());
         one.keepalives_idle(config.get_keepalives_idle());
+        // What was sent to a host that is cut off is not to arrive long after it was given up.
+        one.tcp_user_timeout(config.get_tcp_user_timeout().copied().unwrap_or(COMMIT_TIMEOUT));
         one.ssl_mode(match mode {
             "disable" => SslMode::Disable,
             "prefer" => SslMode::Prefer,

@@ -37,7 +37,7 @@ pub(super) const SCAN_AND_GET: &str = "\
 
 /// A batch that deletes nothing, with the marker of its commit: one statement is one transaction.
 pub(super) const PUT: &str = "\
-     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false)) \
+     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false) RETURNING id) \
      INSERT INTO entries (key, value) SELECT key, value FROM unnest($2::bytea[], $3::bytea[]) \
          AS batch (key, value) \
      ON CONFLICT (key) DO UPDATE SET value = excluded.value";

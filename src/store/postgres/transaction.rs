@@ -2,7 +2,7 @@
 //! without a transaction block, since most of those that read ask nothing more.
 
 use super::commit::commit;
-use super::session::{ANSWER_TIMEOUT, Session, Statements};
+use super::session::{Session, Statements};
 use super::{Fault, Postgres, sql};
 use crate::store::key::check_keys;
 use crate::store::{Access, Batch, Error, KeyRange, Result, Transaction};
@@ -122,9 +122,9 @@ impl<'a> PostgresTransaction<'a> {
     /// Puts the first question of a transaction that reads.
     fn put_alone(&self, question: Question) -> Result<(Phase, Answer)> {
         let mut session = self.engine.session().map_err(Fault::before_commit)?;
-        let answered = session.wait(ANSWER_TIMEOUT, async |client, statements| {
-            answer(client, statements, &question).await
-        });
+        let limit = session.timeouts.answer;
+        let answered = session
+            .wait(limit, async |client, statements| answer(client, statements, &question).await);
         match answered {
             Ok(answer) => Ok((Phase::Asked(session, question, answer.clone()), answer)),
             Err(fault) => Err(self.engine.failed(session, fault)),
@@ -224,13 +224,19 @@ impl Transaction for PostgresTransaction<'_> {
             return self.finish();
         }
         let Self { engine, state, .. } = *self;
-        match state.into_inner().phase {
-            Phase::New => commit(engine, None, batch),
-            Phase::Open(block) => commit(engine, Some(block), batch),
+        let open = match state.into_inner().phase {
+            Phase::New => None,
+            Phase::Open(block) => Some(block),
             // Only what reads asks outside of a block.
-            Phase::Asked(..) => Err(Error::ReadOnly),
-            Phase::Failed(error) => Err(error),
+            Phase::Asked(..) => return Err(Error::ReadOnly),
+            Phase::Failed(error) => return Err(error),
+        };
+        commit(engine, open, batch)?;
+        // The next request need not find out that it has changed.
+        for (key, value) in engine.remembers.iter().filter_map(|key| batch.get_key_value(key)) {
+            engine.remembered().insert(key.clone(), value.clone());
         }
+        Ok(())
     }
 }
 
@@ -243,8 +249,9 @@ type InBlock<T> = std::result::Result<T, (Box<Session>, Fault)>;
 impl Block {
     /// Opens a block that nothing was asked in.
     pub(super) fn begin(mut session: Box<Session>) -> InBlock<Self> {
-        let begun = session
-            .wait(ANSWER_TIMEOUT, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
+        let limit = session.timeouts.answer;
+        let begun =
+            session.wait(limit, async |client, _| client.batch_execute(sql::BEGIN_WRITING).await);
         match begun {
             Ok(()) => Ok(Self(session)),
             Err(fault) => Err((session, fault)),
@@ -259,7 +266,8 @@ impl Block {
         before: Option<(&Question, &Answer)>,
         question: &Question,
     ) -> InBlock<(Self, Answer)> {
-        let answered = session.wait(ANSWER_TIMEOUT, async |client, statements| {
+        let limit = session.timeouts.answer;
+        let answered = session.wait(limit, async |client, statements| {
             let first = before.map(|(first, _)| answer(client, statements, first));
             let asked = answer(client, statements, question);
             let begin = client.batch_execute(statement);
@@ -280,9 +288,10 @@ impl Block {
     }
 
     fn ask(mut self, question: &Question) -> InBlock<(Self, Answer)> {
-        let answered = self.0.wait(ANSWER_TIMEOUT, async |client, statements| {
-            answer(client, statements, question).await
-        });
+        let limit = self.0.timeouts.answer;
+        let answered = self
+            .0
+            .wait(limit, async |client, statements| answer(client, statements, question).await);
         match answered {
             Ok(answer) => Ok((self, answer)),
             Err(fault) => Err((self.0, fault)),
@@ -291,8 +300,8 @@ impl Block {
 
     /// Ends a block in which nothing was written.
     fn end(mut self) -> InBlock<Box<Session>> {
-        let ended =
-            self.0.wait(ANSWER_TIMEOUT, async |client, _| client.batch_execute(sql::COMMIT).await);
+        let limit = self.0.timeouts.answer;
+        let ended = self.0.wait(limit, async |client, _| client.batch_execute(sql::COMMIT).await);
         match ended {
             Ok(()) => Ok(self.0),
             Err(fault) => Err((self.0, fault)),

@@ -92,21 +92,31 @@ impl Lease {
         let mut work = pin!(work);
         let mut next = self.next_renewal();
         loop {
-            tokio::select! {
+            let done = tokio::select! {
                 biased;
-                () = self.clock.wait_until_elapsed(next) => {}
-                done = self.guarded(work.as_mut()) => return self.ended(done),
+                () = self.clock.wait_until_elapsed(next) => None,
+                done = self.guarded(work.as_mut()) => done,
+            };
+            if done.is_some() {
+                return done;
             }
+            // A server that stood still and was not followed meanwhile goes on where it was: nothing is
+            // done between the lease's end and this.
+            let was_held = self.is_held();
             let begun = Moment::of(&self.clock);
             let renewed = tokio::select! {
                 biased;
                 renewed = caught(self.write(self.claim.renewal())) => renewed,
-                done = self.guarded(work.as_mut()) => return self.ended(done),
+                done = self.guarded(work.as_mut()), if was_held => match done {
+                    None => continue,
+                    done => return done,
+                },
                 // What is guarded looks at the clock when it is woken, as it is by this.
-                () = self.clock.wait_until_elapsed(self.end()) => return self.ended(None),
+                () = self.clock.wait_until_elapsed(self.end()), if was_held => continue,
             };
             self.note(&renewed);
             next = match renewed {
+                Err(_) if !self.is_held() => return self.ended(None),
                 Err(_) => self.clock.elapsed() + RETRY,
                 Ok(stored) => {
                     if !self.claim.changed(begun, stored) {
