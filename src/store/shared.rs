@@ -22,7 +22,7 @@ const TURN_TIMEOUT: Duration = Duration::from_secs(5);
 const AGAIN_MAX: usize = 12;
 /// For how long an operation is run again at the most: where no answer comes, each time takes seconds,
 /// and whoever asked waits for a minute.
-const AGAIN_TIMEOUT: Duration = Duration::from_secs(30);
+const AGAIN_TIMEOUT: Duration = Duration::from_secs(10);
 const FIRST_REST: Duration = Duration::from_millis(2);
 const LONGEST_REST: Duration = Duration::from_millis(250);
 

@@ -148,6 +148,13 @@ impl<'a> Tx<'a> {
         Ok(Page { items, next })
     }
 
+    /// Returns the first records from those whose keys begin with one key to those whose begin with
+    /// another.
+    pub fn between<R: Record>(&self, first: &Key, last: &Key, limit: usize) -> Result<Vec<R>> {
+        let range = KeyRange { start: first.as_bytes().to_vec(), end: last.prefixed().end };
+        self.scan(&range, limit)?.iter().map(|(_, value)| decode(value)).collect()
+    }
+
     /// Refuses keys that another record has.
     fn check_free(&self, unique_keys: &[Key]) -> Result<()> {
         for key in unique_keys {

@@ -13,12 +13,9 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// How often a count that differs is looked at again: duties ask the database now and then, too.
-const AGAIN_MAX: usize = 4;
+const AGAIN_MAX: usize = 16;
 const FEW: usize = 10;
 const MANY: usize = 700;
-/// The operations whose counts grow with what is stored, up to a limit: it asks for the domains of each
-/// account of a page.
-const GROWING: [&str; 1] = ["ExportAccounts"];
 /// How many round trips there are at the most, where it was promised: as the root, and as a user.
 const PROMISED: [(&str, usize); 3] = [("GetAccount", 1), ("ListAccounts", 2), ("CreateAccount", 3)];
 /// How many ids the largest batches may have.
@@ -63,7 +60,7 @@ fn round_trips_are_few_and_do_not_grow_with_what_is_stored() {
             grown.push(name.as_str());
         }
     }
-    assert_eq!(grown, GROWING);
+    assert!(grown.is_empty(), "{grown:?} grow with what is stored");
     for (name, most) in PROMISED {
         assert!(many[name].iter().all(|count| *count <= most), "{name}: {:?}", many[name]);
     }

@@ -79,9 +79,13 @@ pub(in super::super) fn export_accounts(
     let page: Page<AccountRecord> =
         cx.tx.page(&accounts_of(&aws_account_id), after.as_ref(), limit)?;
     let next_token = query.token(cx, page.next.as_ref());
+    let mut domains = domains_by_account(cx, &page.items)?;
     let live = page.items.into_iter().filter(AccountRecord::is_live);
-    let accounts = live.map(|account| account_item(cx, account)).collect::<Result<_>>()?;
-    Ok(ExportAccountsResponse { accounts, next_token })
+    let accounts = live.map(|account| {
+        let domains = domains.remove(&account.account_id).unwrap_or_default();
+        account_item(cx, account, domains)
+    });
+    Ok(ExportAccountsResponse { accounts: accounts.collect(), next_token })
 }
 
 /// Returns the users of the accounts that are not deleted, by account and id.
@@ -114,18 +118,37 @@ pub(in super::super) fn export_users(
     Ok(ExportUsersResponse { next_token, users })
 }
 
-fn account_item(cx: &Context<'_>, mut account: AccountRecord) -> Result<AccountItem> {
-    let domains = domains_of(&account.aws_account_id, &account.account_id);
-    let domains: Page<DomainRecord> = cx.tx.page(&domains, None, DOMAINS_MAX)?;
+/// Returns the domains of accounts that stand one behind the other, read at once.
+fn domains_by_account(
+    cx: &Context<'_>,
+    accounts: &[AccountRecord],
+) -> Result<HashMap<String, Vec<DomainRecord>>> {
+    let mut by_account: HashMap<String, Vec<DomainRecord>> = HashMap::new();
+    if let (Some(first), Some(last)) = (accounts.first(), accounts.last()) {
+        let of = |account: &AccountRecord| domains_of(&account.aws_account_id, &account.account_id);
+        let domains_max = accounts.len() * DOMAINS_MAX;
+        let domains: Vec<DomainRecord> = cx.tx.between(&of(first), &of(last), domains_max)?;
+        for domain in domains {
+            by_account.entry(domain.account_id.clone()).or_default().push(domain);
+        }
+    }
+    Ok(by_account)
+}
+
+fn account_item(
+    cx: &Context<'_>,
+    mut account: AccountRecord,
+    domains: Vec<DomainRecord>,
+) -> AccountItem {
     let settings = std::mem::take(&mut account.settings);
     let retention = std::mem::take(&mut account.retention);
     let is_kept = retention != Retention::default();
-    Ok(AccountItem {
+    AccountItem {
         account_settings: (settings != AccountSettings::default()).then(|| settings.into()),
-        domains: domains.items.into_iter().map(Domain::from).collect(),
+        domains: domains.into_iter().map(Domain::from).collect(),
         initiate_deletion_timestamp: retention.initiate_deletion_timestamp,
         open_id_config: account.open_id_config.take(),
         retention_settings: is_kept.then(|| retention.into()),
         account: Account::of(account, cx.form),
-    })
+    }
 }

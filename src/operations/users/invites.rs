@@ -2,7 +2,7 @@
 
 use super::outbox;
 use super::record::{InviteStatus, RegistrationStatus, UserRecord, UserType, email_key, user_key};
-use super::{PinRandomness, UserRequest, existing_user, new_pin};
+use super::{PinRandomness, UserRequest, new_pin, user_in};
 use crate::clock::Timestamp;
 use crate::operations::Context;
 use crate::operations::accounts::record::{AccountStatus, AccountType, account_key};
@@ -171,8 +171,7 @@ pub(in super::super) fn get_invite(
     cx: &mut Context<'_>,
     request: &UserRequest,
 ) -> Result<GetInviteResponse> {
-    let account = existing_account(cx, &request.account_id)?;
-    let user = existing_user(cx, &account, &request.user_id)?;
+    let (account, user) = user_in(cx, &request.account_id, &request.user_id, existing_account)?;
     let (Some(invite), Some(email)) = (invite_of(&cx.tx, &user)?, &user.primary_email) else {
         return Err(Error::not_found(format!("User {} was not invited", user.user_id)));
     };

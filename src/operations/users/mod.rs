@@ -161,8 +161,7 @@ pub(super) fn create_user(
 
 /// Returns a user, with its PIN.
 pub(super) fn get_user(cx: &mut Context<'_>, request: &UserRequest) -> Result<UserResponse> {
-    let account = existing_account(cx, &request.account_id)?;
-    let user = existing_user(cx, &account, &request.user_id)?;
+    let (account, user) = user_in(cx, &request.account_id, &request.user_id, existing_account)?;
     Ok(UserResponse { user: User::of(user, &account, Detail::Full, cx.form) })
 }
 
@@ -201,8 +200,7 @@ pub(super) fn list_users(
 
 /// Signs a user out of every session.
 pub(super) fn logout_user(cx: &mut Context<'_>, request: &UserRequest) -> Result<Empty> {
-    let account = writable_account(cx, &request.account_id)?;
-    let old = existing_user(cx, &account, &request.user_id)?;
+    let (_, old) = user_in(cx, &request.account_id, &request.user_id, writable_account)?;
     let user = UserRecord { signed_out_timestamp: Some(cx.now), ..old.clone() };
     cx.tx.update(&old, &user)?;
     Ok(Empty {})
@@ -213,8 +211,7 @@ pub(super) fn reset_personal_pin(
     cx: &mut Context<'_>,
     request: &UserRequest,
 ) -> Result<UserResponse> {
-    let account = writable_account(cx, &request.account_id)?;
-    let old = existing_user(cx, &account, &request.user_id)?;
+    let (account, old) = user_in(cx, &request.account_id, &request.user_id, writable_account)?;
     let random = cx.random();
     let user = UserRecord { personal_pin: Some(new_pin(&cx.tx, &random)?), ..old.clone() };
     cx.tx.update(&old, &user)?;
@@ -308,6 +305,21 @@ impl AlexaForBusinessMetadata {
         self.is_alexa_for_business_enabled =
             is_alexa_for_business_enabled.or(self.is_alexa_for_business_enabled);
     }
+}
+
+/// Returns an account and a user of it, looked up at once. What is wrong with the account is told first.
+pub(super) fn user_in(
+    cx: &Context<'_>,
+    account_id: &str,
+    user_id: &str,
+    find_account: fn(&Context<'_>, &str) -> Result<AccountRecord>,
+) -> Result<(AccountRecord, UserRecord)> {
+    let aws_account_id = &cx.caller.aws_account_id;
+    let user = user_key(aws_account_id, account_id, user_id);
+    cx.tx.fetch([account_key(aws_account_id, account_id), user])?;
+    let account = find_account(cx, account_id)?;
+    let user = existing_user(cx, &account, user_id)?;
+    Ok((account, user))
 }
 
 /// Returns a user of an account.

@@ -1,6 +1,6 @@
 //! What a user may do with telephones.
 
-use super::{UserRecord, existing_user};
+use super::{UserRecord, user_in};
 use crate::operations::accounts::{existing_account, writable_account};
 use crate::operations::{Context, Empty};
 use crate::protocol::error::Result;
@@ -60,8 +60,7 @@ pub(in super::super) fn get_user_settings(
     cx: &mut Context<'_>,
     request: &GetUserSettingsRequest,
 ) -> Result<GetUserSettingsResponse> {
-    let account = existing_account(cx, &request.account_id)?;
-    let user = existing_user(cx, &account, &request.user_id)?;
+    let (_, user) = user_in(cx, &request.account_id, &request.user_id, existing_account)?;
     Ok(GetUserSettingsResponse { user_settings: UserSettings { telephony: user.telephony } })
 }
 
@@ -70,8 +69,7 @@ pub(in super::super) fn update_user_settings(
     cx: &mut Context<'_>,
     request: &UpdateUserSettingsRequest,
 ) -> Result<Empty> {
-    let account = writable_account(cx, &request.account_id)?;
-    let old = existing_user(cx, &account, &request.user_id)?;
+    let (_, old) = user_in(cx, &request.account_id, &request.user_id, writable_account)?;
     let telephony = request.user_settings.telephony;
     cx.tx.update(&old, &UserRecord { telephony, ..old.clone() })?;
     Ok(Empty {})

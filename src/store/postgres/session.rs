@@ -4,9 +4,8 @@
 use super::settings::{Settings, Timeouts};
 use super::{Fault, sql};
 use crate::metrics::Connection;
-use futures_util::future::{BoxFuture, join_all, select_ok};
-use futures_util::stream::{self, BoxStream, StreamExt};
-use futures_util::{FutureExt, TryFutureExt};
+use futures_util::future::join_all;
+use futures_util::stream::{self, BoxStream, FuturesUnordered, StreamExt};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::task::Poll;
@@ -161,13 +160,29 @@ type Connected = (Client, BoxStream<'static, Result<AsyncMessage, tokio_postgres
 
 /// Asks all hosts at the same time, and takes the first that takes writes.
 async fn first(settings: &Settings) -> Result<Connected, Fault> {
-    let attempts = settings.hosts.iter().map(|host| -> BoxFuture<'_, _> {
-        let attempt = tokio::time::timeout(settings.timeouts.connect, connect(host, settings));
-        let late = |_| Fault::Lost(format!("no answer from {} in time", name_of(host)));
-        attempt.map_err(late).map(|attempt| attempt.and_then(|it| it)).boxed()
+    let attempts = settings.hosts.iter().map(async |host| {
+        match tokio::time::timeout(settings.timeouts.connect, connect(host, settings)).await {
+            Ok(connected) => connected,
+            Err(_) => Err(Fault::Lost(format!("{}: no answer in time", name_of(host)))),
+        }
     });
-    let (connected, _) = select_ok(attempts).await?;
-    Ok(connected)
+    let mut attempts: FuturesUnordered<_> = attempts.collect();
+    let mut faults = Vec::new();
+    while let Some(connected) = attempts.next().await {
+        match connected {
+            Ok(connected) => return Ok(connected),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    // What one host refuses for good, another may do later.
+    let is_lost = faults.iter().any(|fault| !matches!(fault, Fault::Refused(..)));
+    let reasons: Vec<_> = faults.into_iter().map(Fault::reason).collect();
+    let reasons = format!("no host takes writes: {}", reasons.join("; "));
+    Err(if is_lost {
+        Fault::Lost(reasons)
+    } else {
+        Fault::Refused(SqlState::CONNECTION_EXCEPTION, reasons)
+    })
 }
 
 async fn connect(host: &Config, settings: &Settings) -> Result<Connected, Fault> {

@@ -24,7 +24,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const COMMIT_TIMEOUT: Duration = Duration::from_secs(20);
 /// For how long a server tries to find out what became of a commit, after it has waited for the answer:
 /// together less than the minute after which boto3 waits for an answer no longer.
-const FENCE_TIMEOUT: Duration = Duration::from_secs(30);
+const FENCE_TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Where the database is, and how it is used.
 #[derive(Clone)]
