@@ -94,7 +94,7 @@ impl Lists {
         }
         let call = self.operation.prepare(&Members::new(members, b"")?)?;
         let admission = admission(caller);
-        self.store.read(|tx| call(&mut Context::new(tx, &admission, &self.terms)))
+        self.store.read_blocking(|tx| call(&mut Context::new(tx, &admission, &self.terms)))
     }
 
     fn check(&self, text: &str) {

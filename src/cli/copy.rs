@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 
 #[derive(Args, Debug)]
-#[expect(clippy::doc_markdown, rustdoc::bare_urls, reason = "the comments are the text of --help")]
+#[expect(clippy::doc_markdown, reason = "the comments are the text of --help")]
 #[command(after_help = "\
 Everything goes, in any state: accounts, users, IAM, the audit, mail that is still to be sent.
 Clients change nothing, for ids, access keys and page tokens stay good.
