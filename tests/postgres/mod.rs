@@ -12,6 +12,7 @@ mod linearizability;
 mod races;
 mod received;
 mod round_trips;
+mod secrets;
 mod start;
 mod store;
 mod tls;
