@@ -267,3 +267,92 @@ proptest! {
         }
     }
 }
+
+/// An engine that others use, too, and are in everybody's way a number of times.
+#[derive(Debug)]
+struct Crowded {
+    memory: Memory,
+    conflicts: AtomicUsize,
+}
+
+struct InTheWay<'a> {
+    engine: &'a Crowded,
+    transaction: Box<dyn Transaction + 'a>,
+}
+
+impl Crowded {
+    fn store(conflicts: usize) -> Store {
+        let conflicts = AtomicUsize::new(conflicts);
+        Store::over(Arc::new(Self { memory: Memory::default(), conflicts }))
+    }
+
+    fn meet(&self) -> Result<()> {
+        let left = self
+            .conflicts
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        left.map_or(Ok(()), |_| Err(Error::Again("as it should".to_owned())))
+    }
+}
+
+impl Engine for Crowded {
+    fn begin(&self, access: Access) -> Result<Box<dyn Transaction + '_>> {
+        let transaction = self.memory.begin(access)?;
+        Ok(Box::new(InTheWay { engine: self, transaction }))
+    }
+
+    fn shared(&self) -> Option<usize> {
+        Some(2)
+    }
+}
+
+impl Transaction for InTheWay<'_> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>> {
+        self.transaction.get(key)
+    }
+
+    fn scan(&self, range: &KeyRange, limit: usize) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+        self.transaction.scan(range, limit)
+    }
+
+    fn finish(self: Box<Self>) -> Result<()> {
+        self.engine.meet()?;
+        self.transaction.finish()
+    }
+
+    fn commit(self: Box<Self>, batch: &Batch) -> Result<()> {
+        self.engine.meet()?;
+        self.transaction.commit(batch)
+    }
+}
+
+/// Inserts an item, and counts how often that is run.
+fn insert_counting(store: &Store, id: u32) -> (Result<()>, usize) {
+    let runs = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&runs);
+    let inserted = store.write_blocking(move |mut tx| {
+        counted.fetch_add(1, Ordering::SeqCst);
+        tx.insert(&Item::new(id, "crowded"))
+    });
+    (inserted, runs.load(Ordering::SeqCst))
+}
+
+#[test]
+fn an_operation_that_meets_others_is_run_again_and_not_for_ever() {
+    let store = Crowded::store(5);
+    let (inserted, runs) = insert_counting(&store, 1);
+    inserted.unwrap();
+    assert_eq!(runs, 6);
+    assert_eq!(walk(&store, 9, || ()), [Item::new(1, "crowded")]);
+    let store = Crowded::store(usize::MAX);
+    let (refused, runs) = insert_counting(&store, 1);
+    assert!(
+        matches!(refused, Err(Error::Unavailable(reason)) if reason.contains("tried 13 times"))
+    );
+    assert_eq!(runs, 13);
+    // What it read counts no more than what it wrote.
+    let read = store.read_blocking(|tx| tx.get::<Item>(&Item::key_of(1)));
+    assert!(matches!(read, Err(Error::Unavailable(_))));
+    let refusal = Error::Corrupt("as it should".to_owned());
+    let refused = store.write_blocking(move |_| Err::<(), _>(refusal.clone()));
+    assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+}
