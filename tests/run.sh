@@ -35,7 +35,7 @@ summary() {
 
 rust_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --locked "$@"
+        cargo nextest run --locked --no-fail-fast "$@"
     else
         cargo test --locked "$@"
     fi

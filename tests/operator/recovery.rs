@@ -5,6 +5,9 @@ use super::{exported, run, shell_of_operator, start};
 use serde_json::json;
 use std::fs;
 
+/// How often what PostgreSQL does beside is looked for, each time as long as a question takes.
+const LOOKS_MAX: usize = 1000;
+
 #[test]
 fn an_account_that_was_deleted_is_back_after_a_recovery_to_the_time_before() {
     let database = Database::start();
@@ -14,11 +17,17 @@ fn an_account_that_was_deleted_is_back_after_a_recovery_to_the_time_before() {
     // The database is restarted under a server that runs.
     database.run("archive", &[]);
     database.run("base-backup", &[]);
-    // A base backup ends when the log that it needs has been handed over.
-    let archived = fs::read_dir(database.folder("archive")).unwrap();
-    let names = archived.map(|file| file.unwrap().file_name().into_string().unwrap());
-    let names: Vec<_> = names.collect();
-    assert!(names.iter().any(|name| name.ends_with(".backup.gz")), "{names:?}");
+    // The log that it needs is handed over beside it.
+    let archived = || {
+        let archived = fs::read_dir(database.folder("archive")).unwrap();
+        let names = archived.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.collect::<Vec<_>>()
+    };
+    let mut looks = (0..LOOKS_MAX).map(|_| {
+        database.shell("psql -Atc 'SELECT 1'");
+        archived().iter().any(|name| name.ends_with(".backup.gz"))
+    });
+    assert!(looks.any(|is_there| is_there), "{:?}", archived());
     let lost = client.create_account("After the copy");
     client.ok("ClaimDomain", json!({"AccountId": lost, "DomainName": "example.com"}));
     let user = json!({"AccountId": lost, "Email": "jane.doe@example.com"});
