@@ -234,6 +234,11 @@ impl Server {
         self.location != Location::Memory
     }
 
+    /// Tells whether other servers may use the same store.
+    pub fn is_shared(&self) -> bool {
+        matches!(self.location, Location::Postgres(_))
+    }
+
     /// Moves the server's clock, and with it that of the clients made from then on.
     pub fn move_time(&self, milliseconds: i64) {
         self.clock.move_time(milliseconds);

@@ -128,15 +128,18 @@ fn commits_are_counted_with_their_writes_and_bytes() {
     // What fails leaves its event of the audit.
     client.error("DeleteAccount", json!({"AccountId": "no-such-account"}));
     let after = Samples::of(&server);
-    let commits = after.since(&before, "campanile_store_commits_total");
-    assert_eq!(commits, counted("campanile_store_commits_total", [(r#"outcome="ok""#, 5.0)]));
     let added = |name: &str| after.value(name) - before.value(name);
-    assert_eq!(added("campanile_store_commit_writes_sum"), 5.0);
-    assert_eq!(added("campanile_store_commit_writes_count"), 5.0);
-    assert_eq!(added("campanile_store_commit_writes_bucket{le=\"1\"}"), 5.0);
-    assert_eq!(added("campanile_store_commit_duration_seconds_count"), 5.0);
+    let commits = added(r#"campanile_store_commits_total{outcome="ok"}"#);
+    // Where servers share a store, they write their leases beside.
+    assert!(commits == 5.0 || server.is_shared() && commits > 5.0, "{commits}");
+    let all = after.since(&before, "campanile_store_commits_total");
+    assert_eq!(all, counted("campanile_store_commits_total", [(r#"outcome="ok""#, commits)]));
+    assert_eq!(added("campanile_store_commit_writes_sum"), commits);
+    assert_eq!(added("campanile_store_commit_writes_count"), commits);
+    assert_eq!(added("campanile_store_commit_writes_bucket{le=\"1\"}"), commits);
+    assert_eq!(added("campanile_store_commit_duration_seconds_count"), commits);
     let bytes = added("campanile_store_commit_bytes_sum");
-    assert!((5.0 * 200.0..5.0 * 4000.0).contains(&bytes), "{bytes}");
+    assert!((5.0 * 200.0..commits * 4000.0).contains(&bytes), "{bytes}");
     assert_eq!(after.value("campanile_store_writes_waiting"), 0.0);
 }
 
