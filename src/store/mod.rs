@@ -78,9 +78,9 @@ pub trait Transaction {
     }
 
     /// Takes note of keys that are going to be asked for one by one. An engine that would have to ask
-    /// another machine for each of them asks for all at once.
-    fn fetch(&self, _keys: Vec<Vec<u8>>) -> Result<()> {
-        Ok(())
+    /// another machine for each of them asks for all at once; answers whether this one does.
+    fn fetch(&self, _keys: Vec<Vec<u8>>) -> Result<bool> {
+        Ok(false)
     }
 
     /// Ends a transaction that wrote nothing. What it read counts only if this succeeds.

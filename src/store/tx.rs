@@ -83,21 +83,25 @@ impl<'a> Tx<'a> {
     }
 
     /// Says which keys are going to be asked for one by one, so that an engine that is far away can be
-    /// asked for all of them at once.
-    pub fn fetch(&self, keys: impl IntoIterator<Item = Key>) -> Result<()> {
+    /// asked for all of them at once. Answers whether that was done: where it was not, nothing is gained
+    /// by looking ahead further.
+    pub fn fetch(&self, keys: impl IntoIterator<Item = Key>) -> Result<bool> {
         let keys: Vec<_> = keys.into_iter().map(Key::into_bytes).collect();
-        if keys.is_empty() { Ok(()) } else { self.snapshot.fetch(keys) }
+        if keys.is_empty() { Ok(false) } else { self.snapshot.fetch(keys) }
     }
 
     /// Says which unique keys are going to be looked for one by one, and the records that have them.
-    pub fn fetch_found(&self, unique_keys: impl IntoIterator<Item = Key>) -> Result<()> {
+    pub fn fetch_found(&self, unique_keys: impl IntoIterator<Item = Key>) -> Result<bool> {
         let unique_keys: Vec<_> = unique_keys.into_iter().collect();
-        self.fetch(unique_keys.iter().cloned())?;
+        if !self.fetch(unique_keys.iter().cloned())? {
+            return Ok(false);
+        }
         let mut found = Vec::with_capacity(unique_keys.len());
         for key in &unique_keys {
             found.extend(self.get_bytes(key.as_bytes())?.map(Key::from_bytes));
         }
-        self.fetch(found)
+        self.fetch(found)?;
+        Ok(true)
     }
 
     /// Adds a record whose key is new. Where it would take what another record has, nothing is

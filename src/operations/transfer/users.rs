@@ -162,7 +162,8 @@ fn fetch<'a>(
         unique_keys.extend(said.and_then(|it| it.personal_pin.as_ref()).map(pin_key));
     }
     cx.tx.fetch(keys)?;
-    Ok(cx.tx.fetch_found(unique_keys)?)
+    cx.tx.fetch_found(unique_keys)?;
+    Ok(())
 }
 
 /// Tells what is wrong with each member of a user's documents.

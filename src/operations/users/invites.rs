@@ -362,7 +362,8 @@ fn shown(
 /// Has the invites and mails of users looked up at once that are going to be looked at one by one.
 pub(super) fn fetch(tx: &Tx<'_>, users: &[UserRecord]) -> store::Result<()> {
     let ids = users.iter().filter_map(|user| user.invite_id.as_deref());
-    tx.fetch(ids.flat_map(|id| [invite_key(id), outbox::mail_key(id)]))
+    tx.fetch(ids.flat_map(|id| [invite_key(id), outbox::mail_key(id)]))?;
+    Ok(())
 }
 
 /// Has what concerns addresses looked up at once that are going to be looked at one by one.
@@ -373,7 +374,9 @@ fn fetch_emails(
 ) -> store::Result<()> {
     let key = |email: &EmailAddress| email_key(&account.aws_account_id, email);
     let keys: Vec<_> = request.user_email_list.iter().map(key).collect();
-    tx.fetch_found(keys.iter().cloned())?;
+    if !tx.fetch_found(keys.iter().cloned())? {
+        return Ok(());
+    }
     let mut users = Vec::with_capacity(keys.len());
     for key in &keys {
         users.extend(tx.find(key)?);

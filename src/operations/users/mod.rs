@@ -340,7 +340,9 @@ fn fetch_users<'a>(
 ) -> store::Result<()> {
     let key = |id: &str| user_key(&account.aws_account_id, &account.account_id, id);
     let keys: Vec<_> = user_ids.map(key).collect();
-    tx.fetch(keys.iter().cloned())?;
+    if !tx.fetch(keys.iter().cloned())? {
+        return Ok(());
+    }
     let mut users = Vec::with_capacity(keys.len());
     for key in &keys {
         users.extend(tx.get::<UserRecord>(key)?);

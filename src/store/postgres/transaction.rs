@@ -173,12 +173,12 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    fn fetch(&self, mut keys: Vec<Vec<u8>>) -> Result<()> {
+    fn fetch(&self, mut keys: Vec<Vec<u8>>) -> Result<bool> {
         keys.sort_unstable();
         keys.dedup();
         keys.retain(|key| !self.state.borrow().fetched.contains_key(key));
         if keys.is_empty() {
-            return Ok(());
+            return Ok(true);
         }
         let answer = self.ask(Question::Keys(keys.clone()))?;
         let mut found: BTreeMap<_, _> = answer.keys.into_iter().collect();
@@ -187,7 +187,7 @@ impl Transaction for PostgresTransaction<'_> {
             (key, value)
         });
         self.state.borrow_mut().fetched.extend(fetched);
-        Ok(())
+        Ok(true)
     }
 
     fn finish(self: Box<Self>) -> Result<()> {
