@@ -297,9 +297,11 @@ impl Writes {
             && self.batch.range(range.start.clone()..range.end.clone()).next().is_some()
     }
 
-    /// Keeps what the operation wrote, and begins the next.
-    pub(super) fn keep(&mut self) {
+    /// Keeps what the operation wrote, and begins the next; tells whether it wrote anything.
+    pub(super) fn keep(&mut self) -> bool {
+        let wrote = !self.undo.is_empty();
         self.undo.clear();
+        wrote
     }
 
     /// Takes back what the operation wrote, and begins the next.

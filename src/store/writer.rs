@@ -117,11 +117,10 @@ fn write_groups(engine: &dyn Engine, mut jobs: mpsc::Receiver<Box<dyn Job>>, com
 fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>], commits: &Commits) -> Result<()> {
     let transaction = engine.begin(Access::Write)?;
     let mut writes = Writes::default();
-    let mut kept = 0;
+    let mut wrote = 0;
     for job in group {
         if job.run(Tx::writing(transaction.as_ref(), &mut writes)) {
-            writes.keep();
-            kept += 1;
+            wrote += usize::from(writes.keep());
         } else {
             writes.undo();
         }
@@ -131,7 +130,7 @@ fn commit_group(engine: &dyn Engine, group: &mut [Box<dyn Job>], commits: &Commi
     }
     let begun = Instant::now();
     let committed = transaction.commit(writes.batch());
-    commits.committed(committed.is_ok(), kept, bytes_of(writes.batch()), begun.elapsed());
+    commits.committed(committed.is_ok(), wrote, bytes_of(writes.batch()), begun.elapsed());
     committed
 }
 

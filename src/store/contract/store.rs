@@ -1,6 +1,8 @@
 //! What the store makes of an engine, asked over each of them.
 
 use super::*;
+use crate::clock::Timestamp;
+use crate::metrics::{Format, Look, Metrics};
 use std::sync::Arc;
 
 /// A record with an index, as operations have them.
@@ -103,7 +105,7 @@ async fn a_group_commits_what_succeeds_and_nothing_else() {
     let store = Store::over(Arc::clone(&engine) as _);
     let (go, wait) = mpsc::channel::<()>();
     // The first holds the writer until the others wait, so that they become one group.
-    let (first, failing, panicking, later, ()) = tokio::join!(
+    let (first, failing, panicking, nothing, later, ()) = tokio::join!(
         store.write(move |mut tx| {
             wait.recv().ok();
             tx.insert(&Item::new(1, "first"))
@@ -118,6 +120,7 @@ async fn a_group_commits_what_succeeds_and_nothing_else() {
             tx.insert(&Item::new(3, "panicking"))?;
             panic!("as it should")
         }),
+        store.write(|tx| tx.any(&by_name())),
         store.write(|mut tx| {
             let seen: Option<Item> = tx.get(&Item::key_of(1))?;
             let page: Page<Item> = tx.page(&by_name(), None, 9)?;
@@ -129,10 +132,14 @@ async fn a_group_commits_what_succeeds_and_nothing_else() {
     first.unwrap();
     assert!(matches!(failing, Err(Error::Corrupt(reason)) if reason == "as it should"));
     assert!(matches!(panicking, Err(Error::Corrupt(reason)) if reason.contains("panicked")));
+    assert!(nothing.unwrap());
     let item = Item::new(1, "first");
     assert_eq!(later.unwrap(), (Some(item.clone()), vec![item.clone()]));
     assert_eq!(walk(&store, 9, || ()), [item, Item::new(4, "later")]);
     assert!(engine.writes.load(Ordering::SeqCst) <= 2, "four writes made at most two groups");
+    let metrics = Metrics::new(store.commits(), Timestamp::from_millisecond(0).unwrap());
+    let counted = metrics.written(Format::Prometheus, Look::default());
+    assert!(counted.contains("campanile_store_commit_writes_sum 2"), "two wrote: {counted}");
 }
 
 #[test]
