@@ -74,6 +74,8 @@ struct State {
     chance: Option<(StdRng, u32)>,
     cuts: usize,
     round_trips: usize,
+    /// How long an answer is on its way to the server.
+    latency: Duration,
     /// How many messages are held until a test lets them go.
     held: usize,
     let_go: bool,
@@ -204,11 +206,19 @@ impl Proxy {
         assert!(!waited.unwrap().1.timed_out(), "waited in vain for {what}");
     }
 
-    /// Returns for how many answers the server waits while something is done.
-    pub fn round_trips(&self, what: impl FnOnce()) -> usize {
-        let before = self.shared.state().round_trips;
+    /// Returns for how many answers the server waits while something is done, when each is on its way
+    /// for so long. What the server sends without waiting can come by after the answer to what it sent
+    /// before, where nothing runs as fast as the database answers; that is the less likely the farther
+    /// away the database is. What it waits for is the same from everywhere.
+    pub fn round_trips(&self, latency: Duration, what: impl FnOnce()) -> usize {
+        let mut state = self.shared.state();
+        state.latency = latency;
+        let before = state.round_trips;
+        drop(state);
         what();
-        self.shared.state().round_trips - before
+        let mut state = self.shared.state();
+        state.latency = Duration::ZERO;
+        state.round_trips - before
     }
 }
 
@@ -263,6 +273,9 @@ impl Shared {
                 Some(Deed::Swallow) => is_gone = true,
                 Some(Deed::CutBefore) => break,
                 Some(Deed::CutAfter) | None => {}
+            }
+            if way == Way::ToServer && message[0] == b'Z' {
+                thread::sleep(self.state().latency);
             }
             // The first message has no type, and is answered as a Sync is.
             self.count(way, if is_first { b'S' } else { message[0] }, progress);

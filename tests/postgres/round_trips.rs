@@ -11,9 +11,11 @@ use crate::model::Operation;
 use campanile::store::{Location, Store};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-/// How often a count that differs is looked at again: duties ask the database now and then, too.
-const AGAIN_MAX: usize = 16;
+/// How far away the database is when a count is taken, and when one that differs is taken again: duties
+/// ask the database now and then, too, and a busy machine counts too many where it is near.
+const LATENCIES: [u64; 7] = [0, 1, 2, 5, 10, 20, 50];
 const FEW: usize = 10;
 const MANY: usize = 700;
 /// How many round trips there are at the most, where it was promised: as the root, and as a user.
@@ -47,7 +49,7 @@ fn round_trips_are_few_and_do_not_grow_with_what_is_stored() {
     let few = counted.counts(FEW);
     counted.add(MANY);
     let many = counted.counts(MANY);
-    let mut grown = Vec::new();
+    let (mut grown, mut broken) = (Vec::new(), Vec::new());
     println!("| operation | as the root | as a user |\n| --- | --- | --- |");
     for (name, of_few) in &few {
         let of_many = counted.at_least(name, of_few, &many[name]);
@@ -59,11 +61,14 @@ fn round_trips_are_few_and_do_not_grow_with_what_is_stored() {
         if of_many.iter().zip(of_few).any(|(many, few)| many > few) {
             grown.push(name.as_str());
         }
+        let promised = PROMISED.iter().find(|(promised, _)| promised == name);
+        if promised.is_some_and(|(_, most)| of_many.iter().any(|count| count > most)) {
+            broken.push(name.as_str());
+        }
     }
     assert!(grown.is_empty(), "{grown:?} grow with what is stored");
-    for (name, most) in PROMISED {
-        assert!(many[name].iter().all(|count| *count <= most), "{name}: {:?}", many[name]);
-    }
+    assert!(broken.is_empty(), "{broken:?} need more than was promised");
+    assert!(PROMISED.iter().all(|(name, _)| few.contains_key(*name)));
 }
 
 /// What a batch costs does not depend on how much is in it.
@@ -72,13 +77,21 @@ fn the_round_trips_of_a_batch_do_not_grow_with_it() {
     let counted = Counted::start();
     counted.add(BATCH_MAX);
     for (name, most) in BATCHES {
+        let mut of_one = None;
         let counts = [1, 10, most].map(|ids| {
-            // Duties ask the database now and then, too.
-            let count = |run| {
-                let members = batch(name, ids, run);
-                counted.proxy.round_trips(|| drop(counted.root.ok(name, members)))
-            };
-            (0..AGAIN_MAX).map(count).min().unwrap()
+            let counts = LATENCIES.into_iter().enumerate().map(|(run, latency)| {
+                let (members, latency) = (batch(name, ids, run), Duration::from_millis(latency));
+                counted.proxy.round_trips(latency, || drop(counted.root.ok(name, members)))
+            });
+            let mut least = usize::MAX;
+            for count in counts {
+                least = least.min(count);
+                if of_one == Some(least) {
+                    break;
+                }
+            }
+            of_one.get_or_insert(least);
+            least
         });
         println!("{name} of 1, 10 and {most}: {counts:?}");
         assert_eq!(counts, [counts[0]; 3], "{name}");
@@ -118,8 +131,10 @@ impl Counted {
     /// Counts the round trips of every operation.
     fn counts(&self, size: usize) -> Counts {
         let count = |operation: &&Operation| {
-            let of_each =
-                [&self.root, &self.user].map(|client| self.count(client, operation, size));
+            let of_each = [&self.root, &self.user].map(|client| {
+                let counts = [0, 1].map(|latency| self.count(client, operation, size, latency));
+                counts[0].min(counts[1])
+            });
             (operation.name.clone(), of_each)
         };
         operations().iter().map(count).collect()
@@ -130,16 +145,17 @@ impl Counted {
         let mut least = *many;
         let operation = operations().into_iter().find(|it| it.name == name).unwrap();
         for (index, client) in [&self.root, &self.user].into_iter().enumerate() {
-            for _ in 0..AGAIN_MAX {
+            for latency in LATENCIES {
                 if least[index] > few[index] {
-                    least[index] = least[index].min(self.count(client, operation, MANY));
+                    let again = self.count(client, operation, MANY, latency);
+                    least[index] = least[index].min(again);
                 }
             }
         }
         least
     }
 
-    fn count(&self, client: &Client, operation: &Operation, size: usize) -> usize {
+    fn count(&self, client: &Client, operation: &Operation, size: usize, latency: u64) -> usize {
         let mut members = baseline(&self.root, operation, false);
         let mut set = |member: &str, value: Value| members.insert(member.to_owned(), value);
         match operation.name.as_str() {
@@ -157,7 +173,7 @@ impl Counted {
         };
         // Sessions are open, and the caller is known.
         client.ok("ListAccounts", json!({}));
-        self.proxy.round_trips(|| {
+        self.proxy.round_trips(Duration::from_millis(latency), || {
             let answer = send(client, operation, &members);
             assert!(answer.status < 300, "{} {members:?}: {answer:?}", operation.name);
         })
