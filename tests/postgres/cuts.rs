@@ -234,15 +234,19 @@ fn losses_told(subject: Subject, way: Way) -> BTreeMap<&'static str, usize> {
     called(subject, &faulty, &(subject.prepare)(&plain, "counted"));
     let all = pair.proxy.seen(way);
     let mut asked = Vec::new();
-    for number in [1].into_iter().chain(all.saturating_sub(COMMIT_MESSAGES_MAX).max(2)..=all + 1) {
+    let commit = all.saturating_sub(COMMIT_MESSAGES_MAX).max(2);
+    for number in [1].into_iter().chain(commit..MESSAGES_MAX) {
         let members = (subject.prepare)(&plain, &format!("b{number}"));
         // A session is open.
         faulty.ok("iam:ListUsers", json!({}));
         set(number);
         let answer = called(subject, &faulty, &members);
         let has_happened = pair.proxy.unset();
-        assert_eq!(has_happened, number <= all, "{way:?} {number}");
         asked.push((format!("{} {way:?} {number}", subject.operation), members, answer));
+        if !has_happened {
+            assert!(number > 1, "{way:?}: the first message is met");
+            break;
+        }
     }
     let mut told = BTreeMap::new();
     let events = invariants::events(&plain).unwrap();
