@@ -83,6 +83,13 @@ pub trait Transaction {
         Ok(false)
     }
 
+    /// Says of a key that a batch of this transaction gives it a value and must be the first to, which an
+    /// engine finds out by the commit itself where it would have to ask another machine: if it is not,
+    /// the commit fails with [`Error::Again`]. Answers whether this engine does.
+    fn must_be_new(&self, _key: &[u8]) -> bool {
+        false
+    }
+
     /// Ends a transaction that wrote nothing. What it read counts only if this succeeds.
     fn finish(self: Box<Self>) -> Result<()> {
         Ok(())

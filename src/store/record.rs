@@ -71,6 +71,10 @@ pub enum Table {
     UnshippedAuditEvents = 30,
     /// The one record that tells how far a copy came, as long as it is not complete.
     Copy = 31,
+    /// What calls were answered lately, by the time of the answer.
+    Invocations = 32,
+    /// Unique: the answer to a call, by the call's id.
+    InvocationsById = 33,
 }
 
 /// A thing that is stored under a key of its own.

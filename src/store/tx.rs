@@ -112,6 +112,17 @@ impl<'a> Tx<'a> {
         self.write_record(record, unique_keys)
     }
 
+    /// Adds a record as [`Tx::insert`] does, whose unique keys nobody is known to have. An engine that
+    /// is far away is not asked for them: where one is taken all the same, the commit finds out, and the
+    /// transaction is run again.
+    pub fn insert_unasked<R: Record>(&mut self, record: &R) -> Result<()> {
+        let unique_keys = record.unique_keys();
+        let is_asked = |key: &&Key| !self.snapshot.must_be_new(key.as_bytes());
+        let asked: Vec<_> = unique_keys.iter().filter(is_asked).cloned().collect();
+        self.check_free(&asked)?;
+        self.write_record(record, unique_keys)
+    }
+
     /// Puts a changed record in the place of what this transaction read.
     pub fn update<R: Record>(&mut self, old: &R, new: &R) -> Result<()> {
         debug_assert_eq!(old.key(), new.key(), "a record keeps its key");

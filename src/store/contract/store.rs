@@ -1,7 +1,6 @@
 //! What the store makes of an engine, asked over each of them.
 
 use super::*;
-use crate::clock::Timestamp;
 use crate::metrics::{Format, Look, Metrics};
 use std::sync::Arc;
 
@@ -137,9 +136,47 @@ async fn a_group_commits_what_succeeds_and_nothing_else() {
     assert_eq!(later.unwrap(), (Some(item.clone()), vec![item.clone()]));
     assert_eq!(walk(&store, 9, || ()), [item, Item::new(4, "later")]);
     assert!(engine.writes.load(Ordering::SeqCst) <= 2, "four writes made at most two groups");
-    let metrics = Metrics::new(store.commits(), Timestamp::from_millisecond(0).unwrap());
+    let metrics =
+        Metrics::new(store.commits(), "1970-01-01T00:00:00Z".to_owned().try_into().unwrap());
     let counted = metrics.written(Format::Prometheus, Look::default());
     assert!(counted.contains("campanile_store_commit_writes_sum 2"), "two wrote: {counted}");
+}
+
+/// Whoever finds out late that a record is there looks for it when it is run again.
+#[test]
+fn a_record_that_is_not_asked_for_is_inserted_once() {
+    for (store, _folder) in stores() {
+        let name = |number: u32| format!("{number:02}");
+        let insert = |number: u32, id: u32| {
+            let unique_key = Item::unique_key(&name(number));
+            let item = Item::new(id, &name(number));
+            let mut may_be_there = !store.is_shared();
+            let inserted = store.write_blocking(move |mut tx| -> Result<u32> {
+                if std::mem::replace(&mut may_be_there, true)
+                    && let Some(found) = tx.find::<Item>(&unique_key)?
+                {
+                    return Ok(found.id);
+                }
+                tx.insert_unasked(&item)?;
+                Ok(item.id)
+            });
+            inserted.unwrap()
+        };
+        for number in 0..20 {
+            let ids = thread::scope(|scope| {
+                let one = |id: u32| scope.spawn(move || insert(number, 100 * id + number));
+                [1, 2, 3].map(one).map(|inserting| inserting.join().unwrap())
+            });
+            assert_eq!(ids, [ids[0]; 3]);
+            let found = store.read_blocking(|tx| tx.find::<Item>(&Item::unique_key(&name(number))));
+            assert_eq!(found.unwrap(), Some(Item::new(ids[0], &name(number))));
+        }
+        assert_eq!(walk(&store, 9, || ()).len(), 20);
+        if !store.is_shared() {
+            let taken = store.write_blocking(|mut tx| tx.insert_unasked(&Item::new(999, "00")));
+            assert!(matches!(taken, Err(Error::Taken(_))), "{taken:?}");
+        }
+    }
 }
 
 #[test]

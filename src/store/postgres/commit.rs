@@ -11,6 +11,7 @@ use super::{Fault, Postgres, sql};
 use crate::store::shared::rests;
 use crate::store::{Batch, Error, Result};
 use futures_util::future::join3;
+use std::collections::BTreeSet;
 use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,11 +22,19 @@ const FENCE_REST: Duration = Duration::from_millis(500);
 /// How long markers are kept: far longer than anybody asks for one, as clocks differ.
 const MARKER_SECONDS: u64 = 60 * 60;
 
-/// Commits a batch, in the block that is open or in a new transaction.
-pub(super) fn commit(engine: &Postgres, open: Option<Block>, batch: &Batch) -> Result<()> {
+/// Commits a batch, in the block that is open or in a new transaction, unless one of the keys that must
+/// be new is not.
+pub(super) fn commit(
+    engine: &Postgres,
+    open: Option<Block>,
+    batch: &Batch,
+    new: &BTreeSet<Vec<u8>>,
+) -> Result<()> {
     let marker = Uuid::now_v7();
     let entries = batch.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-    let (keys, values): (Vec<_>, Vec<_>) = entries.unzip();
+    let (new, entries): (Vec<_>, Vec<_>) = entries.partition(|(key, _)| new.contains(*key));
+    let (new_keys, new_values): (Vec<_>, Vec<_>) = new.into_iter().unzip();
+    let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
     let gone: Vec<_> =
         batch.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
     let block = match open {
@@ -41,7 +50,7 @@ pub(super) fn commit(engine: &Postgres, open: Option<Block>, batch: &Batch) -> R
     };
     session.take_warning();
     let committed = session.wait(engine.settings.timeouts.commit, async |client, statements| {
-        let entries: [&(dyn ToSql + Sync); 3] = [&marker, &keys, &values];
+        let entries: [&(dyn ToSql + Sync); 5] = [&marker, &keys, &values, &new_keys, &new_values];
         let put = client.execute(&statements.put, &entries);
         if !is_block {
             return put.await.map(drop);

@@ -170,8 +170,13 @@ impl Fault {
         };
         let code = db.code();
         let text = format!("{} ({})", db.message(), code.code());
-        if *code == SqlState::T_R_SERIALIZATION_FAILURE || *code == SqlState::T_R_DEADLOCK_DETECTED
-        {
+        // The last is a key that had to be new, or a marker where a fence is.
+        let conflicts = [
+            SqlState::T_R_SERIALIZATION_FAILURE,
+            SqlState::T_R_DEADLOCK_DETECTED,
+            SqlState::UNIQUE_VIOLATION,
+        ];
+        if conflicts.contains(code) {
             return Self::Conflict(text);
         }
         // 08 connections, 57 an operator's intervention, 25006 a server that became a replica, 53300

@@ -35,9 +35,12 @@ pub(super) const SCAN_AND_GET: &str = "\
      UNION ALL (SELECT true AS asked, key, value FROM entries \
          WHERE key >= $1 AND key < $2 ORDER BY key LIMIT $3)";
 
-/// A batch that deletes nothing, with the marker of its commit: one statement is one transaction.
+/// A batch that deletes nothing, with the marker of its commit: one statement is one transaction. It
+/// fails where a key is there that must be new.
 pub(super) const PUT: &str = "\
-     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false) RETURNING id) \
+     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false) RETURNING id), \
+         new AS (INSERT INTO entries (key, value) SELECT key, value \
+             FROM unnest($4::bytea[], $5::bytea[]) AS batch (key, value) RETURNING key) \
      INSERT INTO entries (key, value) SELECT key, value FROM unnest($2::bytea[], $3::bytea[]) \
          AS batch (key, value) \
      ON CONFLICT (key) DO UPDATE SET value = excluded.value";

@@ -8,7 +8,7 @@ use crate::store::key::check_keys;
 use crate::store::{Access, Batch, Error, KeyRange, Result, Transaction};
 use futures_util::future::{OptionFuture, join3};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use tokio_postgres::Client;
 
@@ -27,6 +27,8 @@ struct State {
     assumed: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// What was asked for before it was needed.
     fetched: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The keys that must be new.
+    new: BTreeSet<Vec<u8>>,
 }
 
 enum Phase {
@@ -60,7 +62,12 @@ struct Answer {
 
 impl<'a> PostgresTransaction<'a> {
     pub(super) fn new(engine: &'a Postgres, access: Access) -> Self {
-        let state = State { phase: Phase::New, assumed: Vec::new(), fetched: BTreeMap::new() };
+        let state = State {
+            phase: Phase::New,
+            assumed: Vec::new(),
+            fetched: BTreeMap::new(),
+            new: BTreeSet::new(),
+        };
         Self { engine, access, state: RefCell::new(state) }
     }
 
@@ -190,6 +197,11 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(true)
     }
 
+    fn must_be_new(&self, key: &[u8]) -> bool {
+        self.state.borrow_mut().new.insert(key.to_vec());
+        true
+    }
+
     fn finish(self: Box<Self>) -> Result<()> {
         if !matches!(self.state.borrow().phase, Phase::Failed(_))
             && !self.state.borrow().assumed.is_empty()
@@ -224,14 +236,15 @@ impl Transaction for PostgresTransaction<'_> {
             return self.finish();
         }
         let Self { engine, state, .. } = *self;
-        let open = match state.into_inner().phase {
+        let State { phase, new, .. } = state.into_inner();
+        let open = match phase {
             Phase::New => None,
             Phase::Open(block) => Some(block),
             // Only what reads asks outside of a block.
             Phase::Asked(..) => return Err(Error::ReadOnly),
             Phase::Failed(error) => return Err(error),
         };
-        commit(engine, open, batch)?;
+        commit(engine, open, batch, &new)?;
         // The next request need not find out that it has changed.
         for (key, value) in engine.remembers.iter().filter_map(|key| batch.get_key_value(key)) {
             engine.remembered().insert(key.clone(), value.clone());
