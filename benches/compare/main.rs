@@ -23,6 +23,7 @@ mod postgres;
 mod process;
 mod report;
 mod requests;
+mod retries;
 
 use clap::{Parser, ValueEnum};
 use std::time::Duration;
@@ -62,6 +63,7 @@ enum Comparison {
     Start,
     ListAccounts,
     Audit,
+    Retries,
 }
 
 impl Args {
@@ -96,5 +98,8 @@ fn main() {
     }
     if chosen(Comparison::Audit) {
         audit::create_account(&args);
+    }
+    if chosen(Comparison::Retries) {
+        retries::create_account(&args);
     }
 }

@@ -74,3 +74,16 @@ pub fn create_accounts(address: SocketAddr) -> impl FnMut(&mut Vec<u8>) + Send {
         push_signed(out, address, "POST", "/accounts", body.as_bytes());
     }
 }
+
+/// Returns a source of the same, each a call with an id as SDKs send it, behind the request line.
+pub fn create_accounts_once(address: SocketAddr) -> impl FnMut(&mut Vec<u8>) + Send {
+    let mut create = create_accounts(address);
+    move |out| {
+        let begin = out.len();
+        create(out);
+        let headers = begin + out[begin..].windows(2).position(|end| end == b"\r\n").unwrap() + 2;
+        let id = uuid::Builder::from_random_bytes(rand::random()).into_uuid();
+        let lines = format!("amz-sdk-invocation-id: {id}\r\namz-sdk-request: attempt=1\r\n");
+        out.splice(headers..headers, lines.into_bytes());
+    }
+}

@@ -8,6 +8,7 @@ pub mod accounts;
 pub mod audit;
 mod context;
 pub mod iam;
+pub mod invocations;
 pub mod layout;
 mod next_token;
 pub mod sts;
@@ -105,7 +106,7 @@ fn campanile() -> Vec<Operation> {
 #[rustfmt::skip] // A line an operation.
 fn iam() -> Vec<Operation> {
     vec![
-        iam_write("iam:CreateAccessKey", "/campanile/iam?operation=create-access-key", iam::access_keys::create_access_key).on(Resource::User),
+        iam_write("iam:CreateAccessKey", "/campanile/iam?operation=create-access-key", iam::access_keys::create_access_key).on(Resource::User).answering_secret(),
         iam_read("iam:ListAccessKeys", "/campanile/iam?operation=list-access-keys", iam::access_keys::list_access_keys).on(Resource::User),
         iam_write("iam:UpdateAccessKey", "/campanile/iam?operation=update-access-key", iam::access_keys::update_access_key).on(Resource::User),
         iam_read("iam:GetAccessKeyLastUsed", "/campanile/iam?operation=get-access-key-last-used", iam::access_keys::get_access_key_last_used).on(Resource::AccessKey),
@@ -194,6 +195,8 @@ pub struct Operation {
     after_delivery: Option<Box<Prepare>>,
     /// Whether what it wrote is something for the verifier of domains.
     pub wakes_verifier: bool,
+    /// Whether what it answers must not be stored as it is.
+    pub answers_secret: bool,
 }
 
 type Prepare = dyn Fn(&Members<'_>) -> Result<Call> + Send + Sync;
@@ -221,6 +224,10 @@ impl Operation {
     /// Says that the verifier of domains is to look at what the operation wrote.
     fn for_verifier(self) -> Self {
         Self { wakes_verifier: true, ..self }
+    }
+
+    fn answering_secret(self) -> Self {
+        Self { answers_secret: true, ..self }
     }
 
     /// Says what answers the operation once the mail that it caused was tried: it only reads.
@@ -295,6 +302,7 @@ where
         prepare: prepare(run),
         after_delivery: None,
         wakes_verifier: false,
+        answers_secret: false,
     }
 }
 

@@ -68,12 +68,12 @@ impl Api {
     pub(super) fn run_audited(
         &self,
         call: &Call,
-        mut tx: Tx<'_>,
+        tx: &mut Tx<'_>,
         admission: &Admission,
         draft: Draft,
     ) -> Result<Result<Vec<u8>>> {
         let outcome = tx.attempt(|tx| guarded(|| self.run(call, tx, admission)));
-        audit::append(&mut tx, &draft.finish(&outcome), self.audit.ships)?;
+        audit::append(tx, &draft.finish(&outcome), self.audit.ships)?;
         Ok(outcome)
     }
 

@@ -5,6 +5,7 @@ pub mod admission;
 mod audit;
 pub mod decode;
 pub mod error;
+mod invocation;
 pub mod limits;
 mod outcome;
 mod query;
@@ -32,6 +33,7 @@ use error::{Error, Result};
 use futures_util::FutureExt;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use invocation::Invocation;
 use route::{Routed, Router};
 use sigv4::SignedRequest;
 use std::fmt;
@@ -232,10 +234,16 @@ impl Api {
     }
 
     async fn write(self: &Arc<Self>, write: Write<'_>) -> Result<Done> {
-        let Write { operation, call, after_delivery, admission, draft } = write;
+        let Write { operation, call, after_delivery, admission, draft, mut invocation } = write;
         let again = after_delivery.map(|call| (call, admission.clone()));
         let api = Arc::clone(self);
-        let run = move |tx: Tx<'_>| api.run_audited(&call, tx, &admission, draft.clone());
+        let run = move |mut tx: Tx<'_>| {
+            let run = |tx: &mut Tx<'_>| api.run_audited(&call, tx, &admission, draft.clone());
+            match &mut invocation {
+                None => run(&mut tx),
+                Some(invocation) => invocation.once(&mut tx, &api.terms.seal, admission.now, run),
+            }
+        };
         let mut body = self.store.write(run).await??;
         if let Some(Wake(wake)) = self.verifier.as_ref().filter(|_| operation.wakes_verifier) {
             wake();
@@ -306,7 +314,9 @@ impl Api {
                 if operation.access == Access::Write =>
             {
                 admission.decision = decision;
-                let write = Write { operation, call, after_delivery, admission, draft };
+                let is_far_away = self.store.is_shared();
+                let invocation = Invocation::of(request, &admission.caller, operation, is_far_away);
+                let write = Write { operation, call, after_delivery, admission, draft, invocation };
                 return Ok(Admitted::Write(Box::new(write)));
             }
             (Ok(((call, _), _)), draft) => (guarded(|| self.run(&call, tx, &admission)), draft),
@@ -343,6 +353,7 @@ struct Write<'a> {
     after_delivery: Option<Call>,
     admission: Admission,
     draft: Draft,
+    invocation: Option<Invocation>,
 }
 
 struct Done {

@@ -16,8 +16,9 @@ class Acknowledged(NamedTuple):
 def wrong_accounts(acknowledged, attempted, found):
     """Returns what is wrong with the accounts that were found, as pairs of id and name.
 
-    `attempted` are the names that were asked for, each once. One whose request failed may be there, for
-    then its client does not know; but no name may be there twice."""
+    `attempted` are the names that were asked for, each by one call, however often it was made again. One
+    that was not acknowledged may be there, for then its client does not know; but no name may be there
+    twice."""
     wrong = []
     names = dict(found)
     lost = [it for it in acknowledged if names.get(it.account_id) != it.name]

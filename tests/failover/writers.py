@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+import uuid
 from collections import Counter
 
 import boto3
@@ -31,6 +32,22 @@ def new_client(url, settings):
         aws_secret_access_key=settings["secret_access_key"],
         config=Config(retries={"total_max_attempts": 1}, proxies={}),
     )
+
+
+class Call:
+    """What botocore does when it retries: each attempt of a call carries the id of the call."""
+
+    def __init__(self):
+        self.id, self.attempt = str(uuid.uuid4()), 0
+
+    def count(self, request, **_):
+        self.attempt += 1
+        for name, value in [
+            ("amz-sdk-invocation-id", self.id),
+            ("amz-sdk-request", f"attempt={self.attempt}; max=1000"),
+        ]:
+            del request.headers[name]
+            request.headers[name] = value
 
 
 class Writers:
@@ -67,20 +84,32 @@ class Writers:
         clients = [new_client(url, settings) for url in urls]
         number = 0
         while not self._stopping.is_set():
-            # A name is asked for once: a second account of it would be a write applied twice.
+            # A name is asked for by one call: a second account of it would be a write applied twice.
             name = f"writer-{writer}-{number:07}"
             number += 1
             self.attempted.add(name)
+            account_id = self._create(clients, name)
+            if account_id:
+                told = Acknowledged(time.monotonic(), writer, name, account_id)
+                self.acknowledged.append(told)
+
+    def _create(self, clients, name):
+        """Makes a call again until it is acknowledged, or the writers are to stop."""
+        call = Call()
+        while not self._stopping.is_set():
+            events = clients[0].meta.events
+            # Behind botocore's own handler, which counts for one client only.
+            events.register_last("before-sign.chime.CreateAccount", call.count)
             try:
-                account = clients[0].create_account(Name=name)["Account"]
+                return clients[0].create_account(Name=name)["Account"]["AccountId"]
             except Exception as error:
                 self._note(error)
-                # As behind a load balancer, the next try is another server's.
-                clients.append(clients.pop(0))
                 self._stopping.wait(random.uniform(*PAUSE_S))
-            else:
-                told = Acknowledged(time.monotonic(), writer, name, account["AccountId"])
-                self.acknowledged.append(told)
+            finally:
+                events.unregister("before-sign.chime.CreateAccount", call.count)
+            # As behind a load balancer, the next attempt is another server's.
+            clients.append(clients.pop(0))
+        return None
 
     def _note(self, error):
         if isinstance(error, RETRYABLE):

@@ -9,6 +9,7 @@ use campanile::operations::accounts::AccountRecord;
 use campanile::operations::accounts::domains::DomainRecord;
 use campanile::operations::audit::AuditEventRecord;
 use campanile::operations::audit::shipping::UnshippedRecord;
+use campanile::operations::invocations::InvocationRecord;
 use campanile::operations::users::UserRecord;
 use campanile::operations::users::invites::InviteRecord;
 use campanile::operations::users::outbox::MailRecord;
@@ -71,6 +72,7 @@ fn expected(tx: &Tx<'_>, found: &Entries) -> store::Result<Entries> {
     add::<AccountRecord>(tx, Table::Accounts, found, &mut expected)?;
     add::<AuditEventRecord>(tx, Table::AuditEvents, found, &mut expected)?;
     add::<DomainRecord>(tx, Table::Domains, found, &mut expected)?;
+    add::<InvocationRecord>(tx, Table::Invocations, found, &mut expected)?;
     add::<InviteRecord>(tx, Table::Invites, found, &mut expected)?;
     add::<LeaseRecord>(tx, Table::Leases, found, &mut expected)?;
     add::<MailRecord>(tx, Table::Outbox, found, &mut expected)?;

@@ -28,7 +28,7 @@ use campanile::server::{
     Origins, OtlpEndpoint, Settings, Tls,
 };
 use campanile::store::embedded::Embedded;
-use campanile::store::postgres::Postgres;
+use campanile::store::postgres::{Postgres, Timeouts};
 use campanile::store::{self, Engine, Location, Memory, Store, Tx};
 use serde_json::{Value, json};
 use std::io;
@@ -277,7 +277,13 @@ impl Server {
             let ended = thread.join();
             assert!(ended.is_ok() || thread::panicking(), "the server panicked");
         }
-        if let Some(engine) = self.engine.take().filter(|_| !thread::panicking()) {
+        if let Some(mut engine) = self.engine.take().filter(|_| !thread::panicking()) {
+            if let Location::Postgres(settings) = &self.location {
+                // Where the server was not to wait long, a look at all that is stored still may.
+                let mut patient = settings.as_ref().clone();
+                patient.timeouts = Timeouts::default();
+                engine = Arc::new(Postgres::open(&patient).unwrap());
+            }
             entries::check(&engine).unwrap();
             entries::keep_events(&engine);
         }
@@ -352,6 +358,8 @@ pub struct Client {
     pub region: String,
     /// What stands before every path: "" or "/console".
     pub prefix: &'static str,
+    /// What the client calls the call that its next request belongs to, and how often it has made it.
+    pub invocation: Option<(String, usize)>,
     pub clock: TestClock,
 }
 
@@ -365,6 +373,7 @@ impl Client {
             session_token: None,
             region: "eu-west-1".to_owned(),
             prefix: "",
+            invocation: None,
             clock: TestClock::default(),
         }
     }
@@ -376,6 +385,11 @@ impl Client {
             secret_access_key: key["SecretAccessKey"].as_str().unwrap().to_owned(),
             ..self
         }
+    }
+
+    /// Returns the same client whose requests are one attempt of a call, as AWS's SDKs count them.
+    pub fn attempt(&self, invocation_id: &str, number: usize) -> Self {
+        Self { invocation: Some((invocation_id.to_owned(), number)), ..self.clone() }
     }
 
     /// Calls an operation of the table by its name.
@@ -447,6 +461,15 @@ impl Client {
         if !body.is_empty() {
             let json = HeaderValue::from_static("application/json");
             headers.insert(HeaderName::from_static("content-type"), json);
+        }
+        if let Some((invocation_id, attempt)) = &self.invocation {
+            let count = format!("attempt={attempt}; max=5");
+            for (name, value) in
+                [("amz-sdk-invocation-id", invocation_id), ("amz-sdk-request", &count)]
+            {
+                let value = HeaderValue::try_from(value).unwrap();
+                headers.insert(HeaderName::from_static(name), value);
+            }
         }
         let credentials = Credentials {
             access_key_id: &self.access_key_id,

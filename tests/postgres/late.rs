@@ -97,6 +97,44 @@ fn what_arrives_after_the_database_was_asked_again_is_not_done() {
     assert_eq!(plain.ok("ListAccounts", json!({"Name": "late"}))["Accounts"], json!([]));
 }
 
+/// A client that was told that it is not known makes the call again, as SDKs do, at another server, while
+/// the first commit is still on its way.
+#[test]
+fn what_arrives_after_its_client_asked_again_is_not_done() {
+    let pair = Pair::start(Timeouts { fence: SHORT.answer, ..SHORT });
+    let (plain, faulty) = (pair.plain.client(), pair.faulty.client());
+    faulty.create_account("warm");
+    hold(&pair, 1, true);
+    let members = json!({"Name": "late"});
+    assert_unknown(&faulty.attempt("one", 1).call("CreateAccount", members.clone()));
+    let answer = plain.attempt("one", 2).call("CreateAccount", members);
+    assert_eq!(answer.status, 201, "{answer:?}");
+    pair.proxy.let_go();
+    pair.proxy.wait_for_error(UNIQUE_VIOLATION);
+    pair.proxy.unset();
+    assert_done_once(&plain, &answer, "late");
+}
+
+/// The first attempt's server is still there, and finds that another has done what it was to do.
+#[test]
+fn both_attempts_of_a_call_are_answered_the_same() {
+    let pair = Pair::start(Timeouts { commit: WAIT_MAX, ..SHORT });
+    let (plain, faulty) = (pair.plain.client(), pair.faulty.client());
+    faulty.create_account("warm");
+    hold(&pair, 1, false);
+    let members = json!({"Name": "late"});
+    let (first, second) = thread::scope(|scope| {
+        let ask = || faulty.attempt("one", 1).call("CreateAccount", members.clone());
+        let first = scope.spawn(ask);
+        pair.proxy.wait_until_held();
+        let second = plain.attempt("one", 2).call("CreateAccount", members.clone());
+        pair.proxy.let_go();
+        (first.join().unwrap(), second)
+    });
+    assert_eq!((first.status, first.body), (201, second.body.clone()));
+    assert_done_once(&plain, &second, "late");
+}
+
 /// The database is there, and takes its time: another transaction has what the commit needs.
 #[test]
 fn a_commit_that_waits_for_another_transaction_is_done_once() {

@@ -9,6 +9,7 @@ mod connections;
 mod cors;
 mod faults;
 mod health;
+mod invocations;
 mod limits;
 mod malformed;
 mod next_token;

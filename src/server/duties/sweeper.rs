@@ -1,10 +1,11 @@
-//! The sweeper: it removes for good what was deleted and can be restored no longer, and the events of
-//! the audit that are older than they are kept.
+//! The sweeper: it removes for good what was deleted and can be restored no longer, the events of the
+//! audit that are older than they are kept, and what calls were answered that nobody makes again.
 
 use super::{Duty, Stop};
 use crate::clock::{Clock, Timestamp};
 use crate::operations::accounts::life;
 use crate::operations::audit::retention;
+use crate::operations::invocations::{self, InvocationRecord};
 use crate::store::{self, Position, Store, Tx};
 use std::sync::Arc;
 
@@ -25,6 +26,17 @@ pub(in super::super) struct Sweeper {
 }
 
 impl Sweeper {
+    async fn remove_answers(&self, stop: &Stop) -> store::Result<()> {
+        let before = self.clock.now().plus(-invocations::KEPT_MILLISECONDS);
+        while stop.goes_on().await {
+            let remove = move |mut tx: Tx<'_>| InvocationRecord::remove_some(&mut tx, before);
+            if !self.store.write(remove).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     async fn remove_events(&self, stop: &Stop) -> store::Result<()> {
         let kept = i64::from(self.audit_retention_days) * MILLISECONDS_A_DAY;
         let before = self.clock.now().plus(-kept);
@@ -53,6 +65,7 @@ impl Duty for Sweeper {
                 break;
             }
         }
+        self.remove_answers(stop).await?;
         self.remove_events(stop).await?;
         if stop.goes_on().await {
             self.store.sweep()?;
