@@ -16,15 +16,20 @@ rm -rf "$logs"
 mkdir -p "$logs/servers"
 # What the tests write besides, and the secrets that must not be in any of it.
 export TEST_LOGS=$logs TEST_SECRETS=$logs/secrets
-steps=() failed=0
+# A line for each step: its name, how it ended, and how many seconds it took.
+steps=$logs/steps
 
 # Runs a step, shows it, and keeps what it said. A failure does not hide those behind it.
 step() {
     local name=$1 begun=$SECONDS state=ok
     shift
     printf '\n== %s\n' "$name"
-    "$@" 2>&1 | tee "$logs/$name" || { state=FAILED && failed=1; }
-    steps+=("$name|$state|$((SECONDS - begun))")
+    "$@" 2>&1 | tee "$logs/$name" || state=FAILED
+    printf '%s|%s|%s\n' "$name" "$state" "$((SECONDS - begun))" >>"$steps"
+}
+
+have_failed() {
+    grep -q '|FAILED|' "$steps"
 }
 
 # The lines with which cargo test, cargo nextest, pytest and node --test end.
@@ -49,6 +54,18 @@ client_suites() {
     client_suite "$@" aws-sdk-rust rust cargo test "${rust_client[@]}"
 }
 
+# Runs commands at the same time, and shows what they said one after the other.
+side_by_side() {
+    local command output outputs=()
+    for command in "$@"; do
+        output=$(mktemp "$logs/output-XXXXXX")
+        outputs+=("$output")
+        $command >"$output" 2>&1 &
+    done
+    wait
+    cat "${outputs[@]}"
+}
+
 client_suite() {
     local engine=$1 caller=$2 name=$3 folder=$4 user=()
     shift 4
@@ -68,7 +85,7 @@ step 'build' cargo test --locked --no-run
 # The server that stands for the release before, in the test of a rolling upgrade.
 step 'build the release before' tests/released.sh ee9e8fa
 step 'build aws-sdk-rust' cargo test "${rust_client[@]}" --no-run
-if ((failed)); then
+if have_failed; then
     exit 1
 fi
 step 'unit tests' rust_tests --lib
@@ -81,10 +98,11 @@ done
 step 'tests of the program and its folders' rust_tests --test main -- "${own[@]}"
 for engine in memory embedded postgres; do
     TEST_ENGINE=$engine step "tests at the wire on $engine" rust_tests --test main -- "${others[@]}"
-    client_suites "$engine" root
 done
-# What a policy allows is decided above the engines, so that one of them does.
-client_suites memory user
+# A suite and its server keep one core busy. What a policy allows is decided above the engines, so that
+# one of them does.
+side_by_side 'client_suites memory root' 'client_suites embedded root'
+side_by_side 'client_suites postgres root' 'client_suites memory user'
 step 'judgement of failover' "$TEST_PYTHON" -m pytest -q tests/failover
 ha_secrets=()
 if [[ $(id -u) == 0 ]]; then
@@ -99,10 +117,9 @@ step 'search for secrets' "$TEST_PYTHON" tests/search_secrets.py "$TEST_SECRETS"
     SmtpPassword TokenSecret "${ha_secrets[@]}"
 
 printf '\n== In short\n'
-for entry in "${steps[@]}"; do
-    IFS='|' read -r name state seconds <<<"$entry"
+while IFS='|' read -r name state seconds; do
     printf '%-6s %4s s  %s\n' "$state" "$seconds" "$name"
     summary "$name"
-done
+done <"$steps"
 printf 'All in %s s\n' "$SECONDS"
-exit "$failed"
+! have_failed

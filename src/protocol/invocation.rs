@@ -20,7 +20,6 @@ const INVOCATION_ID: HeaderName = HeaderName::from_static("amz-sdk-invocation-id
 const ATTEMPT: HeaderName = HeaderName::from_static("amz-sdk-request");
 /// SDKs send a UUID. What is longer is nobody's id.
 const INVOCATION_ID_BYTES_MAX: usize = 128;
-
 /// How much of the digest is kept: nobody finds two calls of one caller that have as much in common.
 const ID_BYTES: usize = 16;
 

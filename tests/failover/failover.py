@@ -26,7 +26,7 @@ from cluster import NODES, SERVERS, Cluster  # noqa: E402
 from faults import FAULTS, Fault, outrun_replicas  # noqa: E402
 from machine import ClusterError, wait_for  # noqa: E402
 from server import LOGS, binary, note_secret  # noqa: E402
-from verdict import stalls, wrong_accounts  # noqa: E402
+from verdict import stalls, wrong_accounts, wrong_calls  # noqa: E402
 from writers import Writers, listed, new_client  # noqa: E402
 
 WRITERS = 8
@@ -127,7 +127,9 @@ class Run:
 
     def check(self):
         """Looks for what was acknowledged, and for what must not be."""
-        self.wrong += [f"seen by a client: {it}" for it in self.writers.forbidden]
+        writers = self.writers
+        self.wrong += [f"seen by a client: {it}" for it in writers.forbidden]
+        self.wrong += wrong_calls(writers.acknowledged, writers.attempted, WRITERS)
         self.cluster.wait_for_nodes()
         for server, url in zip(SERVERS, self.urls, strict=True):
             self.cluster.wait_for_server(server)

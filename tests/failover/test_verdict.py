@@ -1,7 +1,7 @@
 """That the failover test fails where it must."""
 
 import pytest
-from verdict import Acknowledged, stalls, wrong_accounts
+from verdict import Acknowledged, stalls, wrong_accounts, wrong_calls
 
 ACKNOWLEDGED = [Acknowledged(1.0, 0, "a", "id-a"), Acknowledged(2.0, 1, "b", "id-b")]
 ATTEMPTED = {"a", "b", "c"}
@@ -35,6 +35,11 @@ def test_what_is_wrong_is_named(found, wrong):
 def test_an_id_is_not_given_to_two():
     twice = [*ACKNOWLEDGED, Acknowledged(3.0, 1, "c", "id-b")]
     assert "acknowledged twice: id-b" in wrong_accounts(twice, ATTEMPTED, FOUND)
+
+
+def test_only_the_last_call_of_each_writer_may_be_open():
+    assert wrong_calls(ACKNOWLEDGED, ATTEMPTED, 1) == []
+    assert wrong_calls(ACKNOWLEDGED, {*ATTEMPTED, "d"}, 1) == ["2 calls were given up"]
 
 
 def test_stalls_are_of_the_fault_before_them():

@@ -32,6 +32,13 @@ def wrong_accounts(acknowledged, attempted, found):
     return wrong
 
 
+def wrong_calls(acknowledged, attempted, writers):
+    """Returns what is wrong with the calls: all are made again until they are acknowledged, but for the
+    last of each writer."""
+    open_calls = attempted - {it.name for it in acknowledged}
+    return [f"{len(open_calls)} calls were given up"] if len(open_calls) > writers else []
+
+
 def repeated(values):
     return [value for value, count in Counter(values).items() if count > 1]
 

@@ -98,15 +98,15 @@ class Writers:
         call = Call()
         while not self._stopping.is_set():
             events = clients[0].meta.events
-            # Behind botocore's own handler, which counts for one client only.
-            events.register_last("before-sign.chime.CreateAccount", call.count)
+            # Once the request is signed, without these headers: botocore counts for one client only.
+            events.register("before-send.chime.CreateAccount", call.count)
             try:
                 return clients[0].create_account(Name=name)["Account"]["AccountId"]
             except Exception as error:
                 self._note(error)
                 self._stopping.wait(random.uniform(*PAUSE_S))
             finally:
-                events.unregister("before-sign.chime.CreateAccount", call.count)
+                events.unregister("before-send.chime.CreateAccount", call.count)
             # As behind a load balancer, the next attempt is another server's.
             clients.append(clients.pop(0))
         return None
