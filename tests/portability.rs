@@ -67,6 +67,10 @@ static WRITING_WITH: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"\bWITH \w+ AS \((INSERT|UPDATE|DELETE)(?:[^()]|\([^()]*\))*\)").unwrap()
 });
 
+/// A write, and the table that it goes to.
+static WRITE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"\b(?:INSERT INTO|DELETE FROM|UPDATE) (\w+)").unwrap());
+
 #[test]
 fn sql_stands_where_it_is_looked_for_and_is_portable() {
     let mut wrong = Vec::new();
@@ -101,6 +105,8 @@ fn every_rule_finds_what_it_is_for() {
         "CREATE TABLE a (id int4)",
         "ALTER TABLE entries ADD COLUMN more bytea",
         "WITH w AS (DELETE FROM commits WHERE id IN (SELECT id FROM t)) SELECT 1",
+        "WITH w AS (INSERT INTO t (id) VALUES (1) RETURNING id) INSERT INTO t (id) VALUES (2)",
+        "WITH w AS (DELETE FROM t RETURNING id) UPDATE t SET id = 1",
     ] {
         assert_eq!(faults(statement).len(), 1, "{statement}: {:?}", faults(statement));
     }
@@ -108,6 +114,8 @@ fn every_rule_finds_what_it_is_for() {
         "SELECT 'LISTEN to; a savepoint', \"serial\" FROM entries -- LOCK it",
         "CREATE TABLE IF NOT EXISTS a (id int4, pointer int8)",
         "WITH w AS (DELETE FROM commits RETURNING id) SELECT id FROM w",
+        "WITH w AS (DELETE FROM a RETURNING id) INSERT INTO b (id) SELECT id FROM w ON CONFLICT (id) \
+         DO UPDATE SET id = 1",
     ] {
         assert_eq!(faults(statement), Vec::<&str>::new(), "{statement}");
     }
@@ -143,6 +151,13 @@ pub fn faults(sql: &str) -> Vec<&'static str> {
             faults.push(
                 "a change of the schema that cannot be run again, where another server was first",
             );
+        }
+        let tables: Vec<_> = WRITE.captures_iter(statement).map(|it| it[1].to_owned()).collect();
+        let are_apart = tables.iter().all(|table| {
+            table == "SET" || tables.iter().filter(|other| *other == table).count() == 1
+        });
+        if !are_apart {
+            faults.push("two writes to one table in a statement: CockroachDB refuses them");
         }
         if WRITING_WITH.find(statement).is_some_and(|it| !it.as_str().contains("RETURNING")) {
             faults.push("a WITH that writes and returns nothing: CockroachDB asks for RETURNING");

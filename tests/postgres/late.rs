@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 const WAIT_MAX: Duration = Duration::from_secs(20);
 /// What a statement violates that leaves a marker which is there.
 const UNIQUE_VIOLATION: &str = "23505";
+/// And one that gives a value to a key which must be new, and is not.
+const NOT_NULL_VIOLATION: &str = "23502";
 
 #[test]
 fn what_arrives_after_it_was_done_again_is_not_done() {
@@ -110,7 +112,7 @@ fn what_arrives_after_its_client_asked_again_is_not_done() {
     let answer = plain.attempt("one", 2).call("CreateAccount", members);
     assert_eq!(answer.status, 201, "{answer:?}");
     pair.proxy.let_go();
-    pair.proxy.wait_for_error(UNIQUE_VIOLATION);
+    pair.proxy.wait_for_error(NOT_NULL_VIOLATION);
     pair.proxy.unset();
     assert_done_once(&plain, &answer, "late");
 }

@@ -11,7 +11,6 @@ use super::{Fault, Postgres, sql};
 use crate::store::shared::rests;
 use crate::store::{Batch, Error, Result};
 use futures_util::future::join3;
-use std::collections::BTreeSet;
 use std::iter;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,13 +27,11 @@ pub(super) fn commit(
     engine: &Postgres,
     open: Option<Block>,
     batch: &Batch,
-    new: &BTreeSet<Vec<u8>>,
+    new: &[Vec<u8>],
 ) -> Result<()> {
     let marker = Uuid::now_v7();
     let entries = batch.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
-    let (new, entries): (Vec<_>, Vec<_>) = entries.partition(|(key, _)| new.contains(*key));
-    let (new_keys, new_values): (Vec<_>, Vec<_>) = new.into_iter().unzip();
-    let (keys, values): (Vec<_>, Vec<_>) = entries.into_iter().unzip();
+    let (keys, values): (Vec<_>, Vec<_>) = entries.unzip();
     let gone: Vec<_> =
         batch.iter().filter(|(_, value)| value.is_none()).map(|(key, _)| key).collect();
     let block = match open {
@@ -50,7 +47,7 @@ pub(super) fn commit(
     };
     session.take_warning();
     let committed = session.wait(engine.settings.timeouts.commit, async |client, statements| {
-        let entries: [&(dyn ToSql + Sync); 5] = [&marker, &keys, &values, &new_keys, &new_values];
+        let entries: [&(dyn ToSql + Sync); 4] = [&marker, &keys, &values, &new];
         let put = client.execute(&statements.put, &entries);
         if !is_block {
             return put.await.map(drop);

@@ -170,11 +170,12 @@ impl Fault {
         };
         let code = db.code();
         let text = format!("{} ({})", db.message(), code.code());
-        // The last is a key that had to be new, or a marker where a fence is.
+        // The last two are a marker where a fence is, and a key that had to be new.
         let conflicts = [
             SqlState::T_R_SERIALIZATION_FAILURE,
             SqlState::T_R_DEADLOCK_DETECTED,
             SqlState::UNIQUE_VIOLATION,
+            SqlState::NOT_NULL_VIOLATION,
         ];
         if conflicts.contains(code) {
             return Self::Conflict(text);

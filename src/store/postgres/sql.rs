@@ -36,14 +36,14 @@ pub(super) const SCAN_AND_GET: &str = "\
          WHERE key >= $1 AND key < $2 ORDER BY key LIMIT $3)";
 
 /// A batch that deletes nothing, with the marker of its commit: one statement is one transaction. It
-/// fails where a key is there that must be new.
+/// fails where a key is there that must be new, for no value may be null. (`CockroachDB` takes no second
+/// INSERT into the same table, which would fail by itself.)
 pub(super) const PUT: &str = "\
-     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false) RETURNING id), \
-         new AS (INSERT INTO entries (key, value) SELECT key, value \
-             FROM unnest($4::bytea[], $5::bytea[]) AS batch (key, value) RETURNING key) \
+     WITH marker AS (INSERT INTO commits (id, fence) VALUES ($1, false) RETURNING id) \
      INSERT INTO entries (key, value) SELECT key, value FROM unnest($2::bytea[], $3::bytea[]) \
          AS batch (key, value) \
-     ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+     ON CONFLICT (key) DO UPDATE SET value = \
+         CASE WHEN excluded.key = ANY($4::bytea[]) THEN NULL ELSE excluded.value END";
 
 pub(super) const DELETE: &str = "DELETE FROM entries WHERE key = ANY($1)";
 

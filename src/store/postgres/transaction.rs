@@ -8,7 +8,7 @@ use crate::store::key::check_keys;
 use crate::store::{Access, Batch, Error, KeyRange, Result, Transaction};
 use futures_util::future::{OptionFuture, join3};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem;
 use tokio_postgres::Client;
 
@@ -28,7 +28,7 @@ struct State {
     /// What was asked for before it was needed.
     fetched: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
     /// The keys that must be new.
-    new: BTreeSet<Vec<u8>>,
+    new: Vec<Vec<u8>>,
 }
 
 enum Phase {
@@ -66,7 +66,7 @@ impl<'a> PostgresTransaction<'a> {
             phase: Phase::New,
             assumed: Vec::new(),
             fetched: BTreeMap::new(),
-            new: BTreeSet::new(),
+            new: Vec::new(),
         };
         Self { engine, access, state: RefCell::new(state) }
     }
@@ -198,7 +198,7 @@ impl Transaction for PostgresTransaction<'_> {
     }
 
     fn must_be_new(&self, key: &[u8]) -> bool {
-        self.state.borrow_mut().new.insert(key.to_vec());
+        self.state.borrow_mut().new.push(key.to_vec());
         true
     }
 
