@@ -83,6 +83,11 @@ pub trait Transaction {
         Ok(false)
     }
 
+    /// Takes note of keys as [`Transaction::fetch`] does, and of a scan of a range.
+    fn fetch_beside(&self, _keys: Vec<Vec<u8>>, _range: &KeyRange, _limit: usize) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Says of a key that a batch of this transaction gives it a value and must be the first to, which an
     /// engine finds out by the commit itself where it would have to ask another machine: if it is not,
     /// the commit fails with [`Error::Again`]. Answers whether this engine does.

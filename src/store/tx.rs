@@ -90,6 +90,18 @@ impl<'a> Tx<'a> {
         if keys.is_empty() { Ok(false) } else { self.snapshot.fetch(keys) }
     }
 
+    /// Says which keys are going to be asked for one by one, and which page.
+    pub fn fetch_with_page(
+        &self,
+        keys: impl IntoIterator<Item = Key>,
+        index: &Key,
+        after: Option<&Position>,
+        limit: usize,
+    ) -> Result<bool> {
+        let keys = keys.into_iter().map(Key::into_bytes).collect();
+        self.snapshot.fetch_beside(keys, &page_range(index, after), limit + 1)
+    }
+
     /// Says which unique keys are going to be looked for one by one, and the records that have them.
     pub fn fetch_found(&self, unique_keys: impl IntoIterator<Item = Key>) -> Result<bool> {
         let unique_keys: Vec<_> = unique_keys.into_iter().collect();
@@ -151,11 +163,8 @@ impl<'a> Tx<'a> {
         after: Option<&Position>,
         limit: usize,
     ) -> Result<Page<R>> {
-        let mut range = index.prefixed();
-        if let Some(position) = after {
-            range = range.after(position.as_bytes());
-        }
-        let mut entries = self.scan(&range, limit + 1)?;
+        // One more than a page has tells whether another follows.
+        let mut entries = self.scan(&page_range(index, after), limit + 1)?;
         let more = entries.len() > limit;
         entries.truncate(limit);
         let next = entries.last().filter(|_| more).map(|(key, _)| Position::at(key.clone()));
@@ -223,6 +232,15 @@ impl<'a> Tx<'a> {
 impl std::fmt::Debug for Tx<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Tx").field("writes", &self.writes).finish_non_exhaustive()
+    }
+}
+
+/// Returns the part of an index that comes after a position.
+fn page_range(index: &Key, after: Option<&Position>) -> KeyRange {
+    let range = index.prefixed();
+    match after {
+        Some(position) => range.after(position.as_bytes()),
+        None => range,
     }
 }
 

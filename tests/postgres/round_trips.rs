@@ -71,6 +71,23 @@ fn round_trips_are_few_and_do_not_grow_with_what_is_stored() {
     assert!(PROMISED.iter().all(|(name, _)| few.contains_key(*name)));
 }
 
+/// An address is looked up beside the account, and then the user who has it.
+#[test]
+fn whoever_has_an_address_is_found_in_three_round_trips() {
+    let counted = Counted::start();
+    let user = counted.root.ok("ListUsers", json!({"AccountId": ACCOUNT_ID}))["Users"][0].clone();
+    let members = json!({"AccountId": ACCOUNT_ID, "UserEmail": user["PrimaryEmail"]});
+    for client in [&counted.root, &counted.user] {
+        client.ok("ListAccounts", json!({}));
+        let counts = LATENCIES.map(|latency| {
+            counted.proxy.round_trips(Duration::from_millis(latency), || {
+                assert_eq!(client.ok("ListUsers", members.clone())["Users"], json!([user]));
+            })
+        });
+        assert_eq!(counts.iter().min(), Some(&3), "{counts:?}");
+    }
+}
+
 /// What a batch costs does not depend on how much is in it.
 #[test]
 fn the_round_trips_of_a_batch_do_not_grow_with_it() {

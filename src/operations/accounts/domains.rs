@@ -250,12 +250,18 @@ pub(in super::super) fn list_domains(
     cx: &mut Context<'_>,
     request: &ListDomainsRequest,
 ) -> Result<ListDomainsResponse> {
-    let account = existing_account(cx, &request.account_id)?;
-    let query = Query { operation: "ListDomains", filters: &account.account_id };
-    let after = query.position(cx, request.next_token.as_deref())?;
-    let domains = domains_of(&account.aws_account_id, &account.account_id);
-    let page: Page<DomainRecord> =
-        cx.tx.page(&domains, after.as_ref(), request.max_results.get())?;
+    let ListDomainsRequest { account_id, .. } = request;
+    let query = Query { operation: "ListDomains", filters: account_id };
+    let after = query.position(cx, request.next_token.as_deref());
+    let (aws_account_id, limit) = (&cx.caller.aws_account_id, request.max_results.get());
+    let domains = domains_of(aws_account_id, account_id);
+    if let Ok(after) = &after {
+        let account = account_key(aws_account_id, account_id);
+        cx.tx.fetch_with_page([account], &domains, after.as_ref(), limit)?;
+    }
+    // What is wrong with the account is told first.
+    existing_account(cx, account_id)?;
+    let page: Page<DomainRecord> = cx.tx.page(&domains, after?.as_ref(), limit)?;
     let next_token = query.token(cx, page.next.as_ref());
     let domains = page.items.into_iter().map(Domain::from).collect();
     Ok(ListDomainsResponse { domains, next_token })

@@ -170,28 +170,32 @@ pub(super) fn list_users(
     cx: &mut Context<'_>,
     request: &ListUsersRequest,
 ) -> Result<ListUsersResponse> {
-    let account = existing_account(cx, &request.account_id)?;
-    let email = request.user_email.as_ref();
-    let filters = (&account.account_id, email, request.user_type);
-    let query = Query { operation: "ListUsers", filters };
-    let after = query.position(cx, request.next_token.as_deref())?;
-    let (aws_account_id, account_id) = (&account.aws_account_id, &account.account_id);
-    let page = match (email, request.user_type) {
-        (Some(email), user_type) => Page {
+    let ListUsersRequest { account_id, user_email: email, user_type, .. } = request;
+    let query = Query { operation: "ListUsers", filters: (account_id, email, user_type) };
+    let after = query.position(cx, request.next_token.as_deref());
+    let (aws_account_id, limit) = (&cx.caller.aws_account_id, request.max_results.get());
+    let users = match user_type {
+        Some(user_type) => users_by_type(aws_account_id, account_id, *user_type),
+        None => users_of(aws_account_id, account_id),
+    };
+    let account = account_key(aws_account_id, account_id);
+    match (email, &after) {
+        (Some(email), _) => cx.tx.fetch([account, email_key(aws_account_id, email)])?,
+        (None, Ok(after)) => cx.tx.fetch_with_page([account], &users, after.as_ref(), limit)?,
+        (None, Err(_)) => false,
+    };
+    // What is wrong with the account is told first.
+    let account = existing_account(cx, account_id)?;
+    let after = after?;
+    let page = match email {
+        Some(email) => Page {
             items: user_with_email(cx, &account, email)?
                 .filter(|user| user_type.is_none_or(|user_type| user.user_type == user_type))
                 .into_iter()
                 .collect(),
             next: None,
         },
-        (None, Some(user_type)) => {
-            let index = users_by_type(aws_account_id, account_id, user_type);
-            cx.tx.page(&index, after.as_ref(), request.max_results.get())?
-        }
-        (None, None) => {
-            let users = users_of(aws_account_id, account_id);
-            cx.tx.page(&users, after.as_ref(), request.max_results.get())?
-        }
+        None => cx.tx.page(&users, after.as_ref(), limit)?,
     };
     let next_token = query.token(cx, page.next.as_ref());
     let shown = |user| User::of(user, &account, Detail::Listed, cx.form);

@@ -126,6 +126,17 @@ fn what_is_counted_and_fetched_is_what_is_there() {
             assert_eq!(transaction.get(&[0, 1]).unwrap(), Some(vec![1]));
             assert_eq!(transaction.get(&[0, 2]).unwrap(), Some(vec![2]));
             assert_eq!(transaction.get(&[9, 9]).unwrap(), None);
+            let keys = || vec![vec![1, 1], vec![9, 8]];
+            let scan = |limit| transaction.scan(&range, limit).unwrap();
+            for limit in [0, 3] {
+                transaction.fetch_beside(keys(), &range, limit).unwrap();
+                assert_eq!(transaction.get(&[1, 1]).unwrap(), Some(vec![1]));
+                assert_eq!(transaction.get(&[9, 8]).unwrap(), None);
+                assert_eq!((scan(3).len(), scan(2).len(), scan(9).len()), (3, 2, 9));
+                assert_eq!(scan(limit.max(1))[0], (vec![0, 10], vec![10]));
+            }
+            transaction.fetch_beside(keys(), &none, 9).unwrap();
+            assert_eq!(transaction.scan(&none, 9).unwrap(), []);
             transaction.finish().unwrap();
         }
     });

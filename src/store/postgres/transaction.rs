@@ -27,6 +27,8 @@ struct State {
     assumed: Vec<(Vec<u8>, Option<Vec<u8>>)>,
     /// What was asked for before it was needed.
     fetched: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The scan that was asked for before it was needed, and what it found.
+    scanned: Option<(KeyRange, i64, Vec<Entry>)>,
     /// The keys that must be new.
     new: Vec<Vec<u8>>,
 }
@@ -66,6 +68,7 @@ impl<'a> PostgresTransaction<'a> {
             phase: Phase::New,
             assumed: Vec::new(),
             fetched: BTreeMap::new(),
+            scanned: None,
             new: Vec::new(),
         };
         Self { engine, access, state: RefCell::new(state) }
@@ -167,6 +170,11 @@ impl Transaction for PostgresTransaction<'_> {
             return Ok(Vec::new());
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        if let Some((scanned, of, found)) = &self.state.borrow().scanned
+            && (scanned, *of) == (range, limit)
+        {
+            return Ok(found.clone());
+        }
         let question = Question::Range { range: range.clone(), limit, beside: Vec::new() };
         Ok(self.ask(question)?.range)
     }
@@ -188,12 +196,20 @@ impl Transaction for PostgresTransaction<'_> {
             return Ok(true);
         }
         let answer = self.ask(Question::Keys(keys.clone()))?;
-        let mut found: BTreeMap<_, _> = answer.keys.into_iter().collect();
-        let fetched = keys.into_iter().map(|key| {
-            let value = found.remove(&key);
-            (key, value)
-        });
-        self.state.borrow_mut().fetched.extend(fetched);
+        self.state.borrow_mut().keep(keys, answer.keys);
+        Ok(true)
+    }
+
+    fn fetch_beside(&self, keys: Vec<Vec<u8>>, range: &KeyRange, limit: usize) -> Result<bool> {
+        if range.is_empty() || limit == 0 {
+            return self.fetch(keys);
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let question = Question::Range { range: range.clone(), limit, beside: keys.clone() };
+        let answer = self.ask(question)?;
+        let mut state = self.state.borrow_mut();
+        state.keep(keys, answer.keys);
+        state.scanned = Some((range.clone(), limit, answer.range));
         Ok(true)
     }
 
@@ -250,6 +266,17 @@ impl Transaction for PostgresTransaction<'_> {
             engine.remembered().insert(key.clone(), value.clone());
         }
         Ok(())
+    }
+}
+
+impl State {
+    /// Keeps what was found of keys that will be asked for.
+    fn keep(&mut self, keys: Vec<Vec<u8>>, found: Vec<Entry>) {
+        let mut found: BTreeMap<_, _> = found.into_iter().collect();
+        self.fetched.extend(keys.into_iter().map(|key| {
+            let value = found.remove(&key);
+            (key, value)
+        }));
     }
 }
 
