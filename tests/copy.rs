@@ -287,6 +287,11 @@ fn the_password_of_a_database_is_not_told() {
     let source = Source::new();
     let urls = [
         ("postgres://campanile:s3cret-s3cret@127.0.0.1:1/db", GENERAL, "campanile@127.0.0.1:1/db"),
+        (
+            "postgres://campanile:s3cret-s3cret@localhost/db?sslmode=some",
+            USAGE,
+            "--from (CAMPANILE_COPY_FROM): sslmode is 'some'",
+        ),
         ("postgres://campanile:s3cret-s3cret@localhost:port/db", USAGE, "port"),
     ];
     for (url, code, word) in urls {
@@ -294,6 +299,9 @@ fn the_password_of_a_database_is_not_told() {
         assert_eq!((ended.code, ended.stdout.as_str()), (code, ""), "{ended:?}");
         assert!(ended.stderr.contains(word) && !ended.stderr.contains("s3cret"), "{ended:?}");
     }
+    let ended = run(&mut serve_on(urls[1].0));
+    let told = "--store (CAMPANILE_STORE): sslmode is 'some'";
+    assert!(ended.stderr.contains(told) && !ended.stderr.contains("s3cret"), "{ended:?}");
     let Some(to) = database() else { return };
     // Whoever trusts takes any password.
     let to = to.replacen('@', ":s3cret-s3cret@", 1);

@@ -55,7 +55,8 @@ pub(super) struct CopyArgs {
 pub(super) fn copy(args: &CopyArgs) -> ExitCode {
     let (from, to) = match (&args.from, &args.to) {
         (Ok(from), Ok(to)) => (from, to),
-        (Err(error), _) | (_, Err(error)) => return fail(error, USAGE),
+        (Err(error), _) => return fail(&format!("--from (CAMPANILE_COPY_FROM): {error}"), USAGE),
+        (_, Err(error)) => return fail(&format!("--to (CAMPANILE_COPY_TO): {error}"), USAGE),
     };
     if let Err(error) = refuse_pair(from, to) {
         return fail(&error, USAGE);

@@ -300,7 +300,8 @@ impl StoreArgs {
 
     /// Returns where the store is, and how it is used.
     fn location(&self) -> Result<Location, String> {
-        let mut location = self.store.clone()?;
+        let store = self.store.clone();
+        let mut location = store.map_err(|error| format!("--store (CAMPANILE_STORE): {error}"))?;
         if let Location::Postgres(settings) = &mut location {
             settings.starts_unreplicated = self.store_starts_unreplicated;
             if let Some(connections) = self.store_connections {
