@@ -278,8 +278,10 @@ impl Server {
             assert!(ended.is_ok() || thread::panicking(), "the server panicked");
         }
         if let Some(mut engine) = self.engine.take().filter(|_| !thread::panicking()) {
-            if let Location::Postgres(settings) = &self.location {
-                // Where the server was not to wait long, a look at all that is stored still may.
+            if let Location::Postgres(settings) = &self.location
+                && settings.timeouts.connect < Timeouts::default().connect
+            {
+                // The server was not to wait long; a look at all that is stored may.
                 let mut patient = settings.as_ref().clone();
                 patient.timeouts = Timeouts::default();
                 engine = Arc::new(Postgres::open(&patient).unwrap());
