@@ -52,6 +52,11 @@ impl Timestamp {
     pub fn as_millisecond(self) -> i64 {
         self.0.as_millisecond()
     }
+
+    /// Returns the same for keys that sort by time; whatever is before 1970 sorts as its beginning.
+    pub fn as_sortable_millisecond(self) -> u64 {
+        u64::try_from(self.as_millisecond()).unwrap_or_default()
+    }
 }
 
 impl From<Timestamp> for jiff::Timestamp {

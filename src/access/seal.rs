@@ -154,10 +154,11 @@ impl fmt::Debug for Sealed {
     }
 }
 
-/// A secret as a record holds it.
+/// A secret, or what may hold one, as a record holds it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub enum StoredSecret {
-    /// As the releases before secrets were sealed wrote it. A start seals it before it answers.
+    /// As the releases before secrets were sealed wrote it, which a start seals before it answers; or
+    /// what holds no secret.
     Clear(Secret),
     /// Sealed under the data key.
     Sealed(Sealed),

@@ -1,10 +1,11 @@
 //! What calls were answered, so that a call that its client makes again is not done again.
 //!
 //! A client that got no answer, or a 503, does not know whether its call was done, and AWS's SDKs make
-//! it again by themselves. Each call has an id that all of its attempts carry; what it wrote goes into the store
-//! together with its answer under that id, and whichever attempt comes later is answered the same.
+//! it again by themselves. Each call has an id that all of its attempts carry; what it wrote goes into
+//! the store together with its answer under that id, and whichever attempt comes later is answered the
+//! same.
 
-use crate::access::{NONCE_BYTES, Seal, Sealed, Secret};
+use crate::access::{NONCE_BYTES, Seal, Secret, StoredSecret};
 use crate::clock::Timestamp;
 use crate::store::{self, Key, Record, Table, Tx};
 use serde::{Deserialize, Serialize};
@@ -21,48 +22,28 @@ const REMOVED_MAX: usize = 200;
 pub struct InvocationRecord {
     id: String,
     answered_at: Timestamp,
-    answer: Answer,
-}
-
-/// An answer as it is stored.
-#[derive(Clone, Debug, Deserialize, Serialize)]
-enum Answer {
-    Clear(String),
-    /// One that holds a secret.
-    Sealed(Sealed),
+    answer: StoredSecret,
 }
 
 impl InvocationRecord {
     /// Notes an answer under the id of its call.
     pub fn new(id: &str, answered_at: Timestamp, answer: &[u8]) -> Self {
-        let answer = Answer::Clear(String::from_utf8_lossy(answer).into_owned());
-        Self { id: id.to_owned(), answered_at, answer }
+        let answer = Secret::new(String::from_utf8_lossy(answer).into_owned());
+        Self { id: id.to_owned(), answered_at, answer: StoredSecret::Clear(answer) }
     }
 
     /// Seals the answer, which holds a secret.
     #[must_use]
     pub fn sealed(self, seal: &Seal, nonce: [u8; NONCE_BYTES]) -> Self {
-        match self.answer {
-            Answer::Clear(answer) => {
-                let sealed = seal.seal(&purpose(&self.id), &Secret::new(answer), nonce);
-                Self { answer: Answer::Sealed(sealed), ..self }
-            }
-            Answer::Sealed(_) => self,
-        }
+        Self { answer: self.answer.sealed(seal, &purpose(&self.id), nonce), ..self }
     }
 
     /// Returns the answer of a call, if it was done.
     pub fn answer(tx: &Tx<'_>, id: &str, seal: &Seal) -> store::Result<Option<Vec<u8>>> {
-        let unique_key = unique_key(id);
-        tx.fetch_found([unique_key.clone()])?;
-        let found: Option<Self> = tx.find(&unique_key)?;
-        let answer = |record: Self| match record.answer {
-            Answer::Clear(answer) => Ok(answer.into_bytes()),
-            Answer::Sealed(sealed) => {
-                Ok(seal.open(&purpose(id), &sealed)?.expose().as_bytes().to_vec())
-            }
-        };
-        found.map(answer).transpose()
+        let found: Option<Self> = tx.find(&unique_key(id))?;
+        let answer = |record: Self| record.answer.open(seal, &purpose(id));
+        let answer = found.map(answer).transpose()?;
+        Ok(answer.map(|answer| answer.expose().as_bytes().to_vec()))
     }
 
     /// Removes some of the answers from before an instant; answers whether there may be more.
@@ -94,7 +75,7 @@ impl Record for InvocationRecord {
 }
 
 fn answered_at(time: Timestamp) -> Key {
-    Key::of(Table::Invocations).number(u64::try_from(time.as_millisecond()).unwrap_or_default())
+    Key::of(Table::Invocations).number(time.as_sortable_millisecond())
 }
 
 fn unique_key(id: &str) -> Key {

@@ -84,8 +84,8 @@ pub trait Transaction {
     }
 
     /// Takes note of keys as [`Transaction::fetch`] does, and of a scan of a range.
-    fn fetch_beside(&self, _keys: Vec<Vec<u8>>, _range: &KeyRange, _limit: usize) -> Result<bool> {
-        Ok(false)
+    fn fetch_beside(&self, _keys: Vec<Vec<u8>>, _range: &KeyRange, _limit: usize) -> Result<()> {
+        Ok(())
     }
 
     /// Says of a key that a batch of this transaction gives it a value and must be the first to, which an

@@ -97,7 +97,7 @@ impl<'a> Tx<'a> {
         index: &Key,
         after: Option<&Position>,
         limit: usize,
-    ) -> Result<bool> {
+    ) -> Result<()> {
         let keys = keys.into_iter().map(Key::into_bytes).collect();
         self.snapshot.fetch_beside(keys, &page_range(index, after), limit + 1)
     }

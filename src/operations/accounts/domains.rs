@@ -5,7 +5,7 @@
 //! Team account" of the Administration Guide).
 
 use super::record::{Account, AccountStatus, AccountType, Retention, account_key};
-use super::{AccountRecord, AccountResponse, existing_account, response, writable_account};
+use super::{AccountRecord, AccountResponse, account_with_page, response, writable_account};
 use crate::clock::Timestamp;
 use crate::operations::Context;
 use crate::operations::next_token::Query;
@@ -253,15 +253,10 @@ pub(in super::super) fn list_domains(
     let ListDomainsRequest { account_id, .. } = request;
     let query = Query { operation: "ListDomains", filters: account_id };
     let after = query.position(cx, request.next_token.as_deref());
-    let (aws_account_id, limit) = (&cx.caller.aws_account_id, request.max_results.get());
-    let domains = domains_of(aws_account_id, account_id);
-    if let Ok(after) = &after {
-        let account = account_key(aws_account_id, account_id);
-        cx.tx.fetch_with_page([account], &domains, after.as_ref(), limit)?;
-    }
-    // What is wrong with the account is told first.
-    existing_account(cx, account_id)?;
-    let page: Page<DomainRecord> = cx.tx.page(&domains, after?.as_ref(), limit)?;
+    let domains = domains_of(&cx.caller.aws_account_id, account_id);
+    let limit = request.max_results.get();
+    let (_, page): (_, Page<DomainRecord>) =
+        account_with_page(cx, account_id, &domains, after, limit)?;
     let next_token = query.token(cx, page.next.as_ref());
     let domains = page.items.into_iter().map(Domain::from).collect();
     Ok(ListDomainsResponse { domains, next_token })

@@ -13,7 +13,7 @@ use crate::protocol::error::{Error, Result};
 use crate::protocol::shapes::{
     AccountName, EmailAddress, License, NonEmptyString, ProfileServiceMaxResults, WithOthers,
 };
-use crate::store::Page;
+use crate::store::{Key, Page, Position, Record};
 pub use record::AccountRecord;
 use record::{Account, AccountStatus, AccountType, account_key, accounts_by_name};
 use serde::{Deserialize, Serialize};
@@ -153,6 +153,23 @@ pub(super) fn existing_account(cx: &Context<'_>, account_id: &str) -> Result<Acc
     account
         .filter(AccountRecord::is_live)
         .ok_or_else(|| Error::not_found(format!("Account {account_id} not found")))
+}
+
+/// Returns an account and a page of what is in it, looked up at once. What is wrong with the account is
+/// told first.
+pub(super) fn account_with_page<R: Record>(
+    cx: &Context<'_>,
+    account_id: &str,
+    index: &Key,
+    after: Result<Option<Position>>,
+    limit: usize,
+) -> Result<(AccountRecord, Page<R>)> {
+    if let Ok(after) = &after {
+        let account = account_key(&cx.caller.aws_account_id, account_id);
+        cx.tx.fetch_with_page([account], index, after.as_ref(), limit)?;
+    }
+    let account = existing_account(cx, account_id)?;
+    Ok((account, cx.tx.page(index, after?.as_ref(), limit)?))
 }
 
 /// Returns an account that may be changed: it exists, and is not suspended.

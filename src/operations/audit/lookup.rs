@@ -3,7 +3,7 @@
 //! CloudTrail's own name and members, where it has them. It answers newest first; whoever follows
 //! events wants them in the order in which they came, and so does whoever reads them.
 
-use super::{AuditEventRecord, at, milliseconds};
+use super::{AuditEventRecord, at};
 use crate::clock::Timestamp;
 use crate::operations::Context;
 use crate::operations::next_token::Query;
@@ -114,7 +114,9 @@ pub(in super::super) fn lookup_events(
     let page: Page<AuditEventRecord> = cx.tx.page(&index, after.as_ref(), looked_at)?;
     let mut events = Vec::new();
     for record in page.items {
-        if request.end_time.is_some_and(|end| milliseconds(end) < milliseconds(record.event_time)) {
+        if request.end_time.is_some_and(|end| {
+            end.as_sortable_millisecond() < record.event_time.as_sortable_millisecond()
+        }) {
             return Ok(LookupEventsResponse { events, next_token: None });
         }
         if events.len() == request.max_results.get() {

@@ -269,11 +269,7 @@ fn event_key(aws_account_id: &str, time: Timestamp, event_id: &str) -> Key {
 
 /// Returns what the keys of an AWS account's events of one instant begin with.
 fn at(aws_account_id: &str, time: Timestamp) -> Key {
-    AuditEventRecord::of_aws_account(aws_account_id).number(milliseconds(time))
-}
-
-fn milliseconds(time: Timestamp) -> u64 {
-    u64::try_from(time.as_millisecond()).unwrap_or_default()
+    AuditEventRecord::of_aws_account(aws_account_id).number(time.as_sortable_millisecond())
 }
 
 /// Cuts a text to what an event holds of one.

@@ -4,7 +4,7 @@
 //! What was committed late, or while a clock was set back, has its note all the same, so that no
 //! event is passed over.
 
-use super::{AuditEventRecord, event_key, milliseconds};
+use super::{AuditEventRecord, event_key};
 use crate::clock::Timestamp;
 use crate::store::{self, Key, Page, Position, Record, Table, Tx};
 use serde::{Deserialize, Serialize};
@@ -90,5 +90,5 @@ pub fn from(time: Timestamp) -> Position {
 }
 
 fn not_before(time: Timestamp) -> Key {
-    Key::of(Table::UnshippedAuditEvents).number(milliseconds(time))
+    Key::of(Table::UnshippedAuditEvents).number(time.as_sortable_millisecond())
 }

@@ -9,7 +9,8 @@ pub mod suspension;
 
 use super::accounts::record::account_key;
 use super::accounts::{
-    AccountRecord, existing_account, not_of_type, supported_license, writable_account,
+    AccountRecord, account_with_page, existing_account, not_of_type, supported_license,
+    writable_account,
 };
 use super::next_token::Query;
 use super::{Context, Empty};
@@ -178,24 +179,17 @@ pub(super) fn list_users(
         Some(user_type) => users_by_type(aws_account_id, account_id, *user_type),
         None => users_of(aws_account_id, account_id),
     };
-    let account = account_key(aws_account_id, account_id);
-    match (email, &after) {
-        (Some(email), _) => cx.tx.fetch([account, email_key(aws_account_id, email)])?,
-        (None, Ok(after)) => cx.tx.fetch_with_page([account], &users, after.as_ref(), limit)?,
-        (None, Err(_)) => false,
-    };
-    // What is wrong with the account is told first.
-    let account = existing_account(cx, account_id)?;
-    let after = after?;
-    let page = match email {
-        Some(email) => Page {
-            items: user_with_email(cx, &account, email)?
-                .filter(|user| user_type.is_none_or(|user_type| user.user_type == user_type))
-                .into_iter()
-                .collect(),
-            next: None,
-        },
-        None => cx.tx.page(&users, after.as_ref(), limit)?,
+    let (account, page) = match email {
+        Some(email) => {
+            let account = account_key(aws_account_id, account_id);
+            cx.tx.fetch([account, email_key(aws_account_id, email)])?;
+            let account = existing_account(cx, account_id)?;
+            after?;
+            let user = user_with_email(cx, &account, email)?
+                .filter(|user| user_type.is_none_or(|user_type| user.user_type == user_type));
+            (account, Page { items: user.into_iter().collect(), next: None })
+        }
+        None => account_with_page(cx, account_id, &users, after, limit)?,
     };
     let next_token = query.token(cx, page.next.as_ref());
     let shown = |user| User::of(user, &account, Detail::Listed, cx.form);

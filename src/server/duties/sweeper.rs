@@ -26,11 +26,14 @@ pub(in super::super) struct Sweeper {
 }
 
 impl Sweeper {
-    async fn remove_answers(&self, stop: &Stop) -> store::Result<()> {
-        let before = self.clock.now().plus(-invocations::KEPT_MILLISECONDS);
+    /// Removes some at a time until there are no more.
+    async fn remove(
+        &self,
+        stop: &Stop,
+        some: impl Fn(&mut Tx<'_>) -> store::Result<bool> + Copy + Send + 'static,
+    ) -> store::Result<()> {
         while stop.goes_on().await {
-            let remove = move |mut tx: Tx<'_>| InvocationRecord::remove_some(&mut tx, before);
-            if !self.store.write(remove).await? {
+            if !self.store.write(move |mut tx: Tx<'_>| some(&mut tx)).await? {
                 break;
             }
         }
@@ -59,13 +62,9 @@ impl Duty for Sweeper {
 
     async fn round(&mut self, stop: &Stop) -> store::Result<Option<Timestamp>> {
         let now = self.clock.now();
-        while stop.goes_on().await {
-            let more = self.store.write(move |mut tx| life::purge(&mut tx, now)).await?;
-            if !more {
-                break;
-            }
-        }
-        self.remove_answers(stop).await?;
+        self.remove(stop, move |tx| life::purge(tx, now)).await?;
+        let before = now.plus(-invocations::KEPT_MILLISECONDS);
+        self.remove(stop, move |tx| InvocationRecord::remove_some(tx, before)).await?;
         self.remove_events(stop).await?;
         if stop.goes_on().await {
             self.store.sweep()?;

@@ -200,9 +200,9 @@ impl Transaction for PostgresTransaction<'_> {
         Ok(true)
     }
 
-    fn fetch_beside(&self, keys: Vec<Vec<u8>>, range: &KeyRange, limit: usize) -> Result<bool> {
+    fn fetch_beside(&self, keys: Vec<Vec<u8>>, range: &KeyRange, limit: usize) -> Result<()> {
         if range.is_empty() || limit == 0 {
-            return self.fetch(keys);
+            return self.fetch(keys).map(drop);
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let question = Question::Range { range: range.clone(), limit, beside: keys.clone() };
@@ -210,7 +210,7 @@ impl Transaction for PostgresTransaction<'_> {
         let mut state = self.state.borrow_mut();
         state.keep(keys, answer.keys);
         state.scanned = Some((range.clone(), limit, answer.range));
-        Ok(true)
+        Ok(())
     }
 
     fn must_be_new(&self, key: &[u8]) -> bool {
